@@ -1,0 +1,78 @@
+/**
+ * Schema of an upstream: one service and how it is reached.
+ *
+ * @module
+ */
+import { z } from 'zod'
+
+import { httpUrl } from '#values/network.ts'
+import { duration } from '#values/units.ts'
+
+const target = z.union([
+  httpUrl(),
+  z.strictObject({
+    url: httpUrl(),
+    weight: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(1)
+      .meta({ description: 'Share of the traffic relative to the other targets.' }),
+  }),
+])
+
+const timeout = z.strictObject({
+  connect: duration({ min: '10ms', max: '1m' }).default(1000).meta({ description: 'How long a connection may take.' }),
+  headers: duration({ min: '10ms', max: '1h' })
+    .default(30_000)
+    .meta({ description: 'How long the upstream may take until the head of its answer.' }),
+  idle: duration({ min: '100ms', max: '1d' }).default(60_000).meta({
+    description: 'How long an answer may pause; event streams and upgraded connections are never cut for it.',
+  }),
+})
+
+const percent = z
+  .string()
+  .regex(/^(?:100|[1-9]\d?)%$/, 'must be a share such as 50%')
+  .transform((text) => Number(text.slice(0, -1)) / 100)
+
+const breaker = z.strictObject({
+  errors: percent.default(0.5).meta({ description: 'Share of failed attempts that opens the breaker.' }),
+  of_at_least: z.int().min(1).default(20).meta({ description: 'Attempts in the window before the share counts.' }),
+  window: duration({ min: '1s', max: '10m' }).default(10_000).meta({ description: 'How far back attempts count.' }),
+  open_for: duration({ min: '100ms', max: '10m' })
+    .default(5000)
+    .meta({ description: 'How long an open breaker lets nothing through.' }),
+})
+
+const balance = z
+  .string()
+  .regex(
+    /^(?:round_robin|least_pending|hash\((?:subject|client)\))$/,
+    'must be round_robin, least_pending, hash(subject) or hash(client)',
+  )
+
+const fullUpstream = z.strictObject({
+  targets: z.array(target).min(1).meta({ description: 'Where the service listens; several are balanced.' }),
+  tls: z
+    .strictObject({ ca: z.string().min(1).meta({ description: 'File with the certificates to trust, PEM.' }) })
+    .optional(),
+  balance: balance.default('least_pending').meta({ description: 'How a target is picked.' }),
+  timeout: timeout.prefault({}),
+  breaker: breaker.prefault({}),
+  host: z
+    .enum(['pass', 'upstream'])
+    .default('pass')
+    .meta({ description: "`pass` sends the client's Host, `upstream` the target's." }),
+  connections: z.int().min(1).max(10_000).default(256).meta({ description: 'Most connections per target.' }),
+})
+
+/** `orders: http://127.0.0.1:3000`, or the same with options. */
+export const upstreamSchema = z.union([httpUrl(), fullUpstream]).transform((written) => {
+  const options = typeof written === 'string' ? fullUpstream.parse({ targets: [written] }) : written
+  const targets = options.targets.map((one) => (typeof one === 'string' ? { url: one, weight: 1 } : one))
+  return { ...options, targets }
+})
+
+/** An upstream with every default filled in; all times in milliseconds. */
+export type UpstreamOptions = z.output<typeof upstreamSchema>

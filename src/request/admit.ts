@@ -1,0 +1,98 @@
+/**
+ * Admission: one strict look at the request line and headers, before anything is decided on them.
+ *
+ * Node's parser is strict on framing but lets through what an identity proxy must not:
+ * duplicate `Host` and `Authorization`, `gzip, chunked`, transfer codings on HTTP/1.0, odd versions and targets.
+ *
+ * @module
+ */
+import { lowerName, singletons } from './fields.ts'
+import type { Incoming, RawRequest } from './incoming.ts'
+import { parseTarget } from './target.ts'
+import { deny, pass, type Verdict } from './verdict.ts'
+
+const MOST_HEADERS = 100
+const hostPattern = /^(?:[\w\-.]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i
+const lengthPattern = /^(?:0|[1-9]\d{0,15})$/
+
+interface Fields {
+  readonly names: string[]
+  readonly values: string[]
+}
+
+/**
+ * Admits a request or says why it could mean two things.
+ *
+ * @denies version_unsupported, method_not_allowed, headers_too_large, header_duplicate, host_invalid,
+ *   framing_invalid, target_invalid
+ */
+export function admit(raw: RawRequest): Verdict<Incoming> {
+  if (raw.version !== '1.1' && raw.version !== '1.0') return deny('version_unsupported', 'HTTP version')
+  if (raw.method === 'TRACE' || raw.method === 'CONNECT') return deny('method_not_allowed', raw.method)
+  const fields = readFields(raw.headers)
+  if (fields.kind === 'deny') return fields
+  const { names, values } = fields.value
+
+  const authority = valueOf(fields.value, 'host')
+  if (authority === undefined || !hostPattern.test(authority)) return deny('host_invalid', 'missing or malformed Host')
+  const body = bodyLength(fields.value, raw.version)
+  if (body.kind === 'deny') return body
+  const target = parseTarget(raw.method, raw.url, authority)
+  if (target.kind === 'deny') return target
+
+  return pass({
+    method: raw.method,
+    target: target.value,
+    authority,
+    host: hostname(authority),
+    names,
+    values,
+    peer: raw.peer,
+    encrypted: raw.encrypted,
+    body: body.value,
+    legacy: raw.version === '1.0',
+  })
+}
+
+function readFields(headers: readonly string[]): Verdict<Fields> {
+  if (headers.length > 2 * MOST_HEADERS) return deny('headers_too_large', `${headers.length / 2} headers`)
+  const names: string[] = []
+  const values: string[] = []
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = lowerName(headers[index] ?? '')
+    if (singletons.has(name) && names.includes(name)) return deny('header_duplicate', name)
+    names.push(name)
+    values.push(headers[index + 1] ?? '')
+  }
+  return pass({ names, values })
+}
+
+function valueOf(fields: Fields, name: string): string | undefined {
+  const index = fields.names.indexOf(name)
+  return index === -1 ? undefined : fields.values[index]
+}
+
+/** RFC 9112 §6.3, without its tolerance: exactly `chunked`, or one canonical length, never both, no coding on HTTP/1.0. */
+function bodyLength(fields: Fields, version: string): Verdict<Incoming['body']> {
+  const coding = valueOf(fields, 'transfer-encoding')
+  const length = valueOf(fields, 'content-length')
+  if (coding !== undefined) {
+    if (length !== undefined) return deny('framing_invalid', 'both Content-Length and Transfer-Encoding')
+    if (version === '1.0') return deny('framing_invalid', 'Transfer-Encoding on HTTP/1.0')
+    return coding.toLowerCase() === 'chunked'
+      ? pass('chunked')
+      : deny('framing_invalid', 'transfer coding other than chunked')
+  }
+  if (length === undefined) return pass(0)
+  return lengthPattern.test(length)
+    ? pass(Number(length))
+    : deny('framing_invalid', 'Content-Length is not a plain number')
+}
+
+/** Takes port and trailing dot off and folds the case (RFC 3986 §3.2.2). */
+export function hostname(authority: string): string {
+  const lower = authority.toLowerCase()
+  const colon = lower.endsWith(']') ? -1 : lower.lastIndexOf(':')
+  const host = colon === -1 ? lower : lower.slice(0, colon)
+  return host.endsWith('.') ? host.slice(0, -1) : host
+}

@@ -1,0 +1,51 @@
+/**
+ * Header field names: how they are spelled, and the forms under which other software might read them.
+ *
+ * @module
+ */
+
+/**
+ * The name a CGI, WSGI or PHP service would see (RFC 3875 §4.1.18): each run of other characters becomes one `_`.
+ * Two headers that collapse to the same name are the same header to such a service.
+ */
+export function collapse(name: string): string {
+  return name
+    .replaceAll(/[^A-Za-z0-9]+/g, '_')
+    .replaceAll(/^_+|_+$/g, '')
+    .toUpperCase()
+}
+
+/** Headers that may appear once (RFC 9110 §5.3): a second one is a second opinion on who asks or where the body ends. */
+export const singletons: ReadonlySet<string> = new Set([
+  'host',
+  'authorization',
+  'content-length',
+  'content-type',
+  'transfer-encoding',
+])
+
+/** Headers about one connection only (RFC 9110 §7.6.1, and the older ones that software still sends). */
+export const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'proxy-connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'http2-settings',
+])
+
+const MOST_SPELLINGS = 4096
+const spellings = new Map<string, string>()
+
+/** Lower-cases a field name; the spellings in use are few, so they are remembered (bounded, since clients choose them). */
+export function lowerName(name: string): string {
+  const known = spellings.get(name)
+  if (known !== undefined) return known
+  const lower = name.toLowerCase()
+  if (spellings.size < MOST_SPELLINGS && name.length <= 64) spellings.set(name, lower)
+  return lower
+}

@@ -1,0 +1,99 @@
+/**
+ * The request target (RFC 9112 §3.2), read once and strictly; every later stage uses this one object.
+ *
+ * What is decided on is what is sent: `origin` goes upstream byte for byte, and whatever an upstream might
+ * normalise into another path (dot segments, `//`, backslashes) is refused instead of being cleaned up.
+ *
+ * @module
+ */
+import { deny, pass, type Verdict } from './verdict.ts'
+
+/** Escapes and delimiters that services disagree about; a route must allow them by name. */
+export const encodedKinds = ['slash', 'backslash', 'null', 'control', 'semicolon'] as const
+export type EncodedKind = (typeof encodedKinds)[number]
+
+export interface Target {
+  /** Path and query as received: what goes upstream, but for `strip_prefix` and `rewrite`. */
+  readonly origin: string
+  /** Path as received. */
+  readonly path: string
+  /** Path with the escapes of unreserved characters decoded (RFC 3986 §6.2.2.2): what routes are matched on. */
+  readonly match: string
+  /** With its `?`, or empty. */
+  readonly query: string
+  /** The doubtful parts that are present; empty for almost every request. */
+  readonly encoded: readonly EncodedKind[]
+}
+
+/** `OPTIONS *` (RFC 9112 §3.2.4): about the gateway itself. */
+export const asterisk: Target = { origin: '*', path: '*', match: '*', query: '', encoded: [] }
+
+const plainPath = /^\/[\w\-.~!$&'()*+,=:@/]*$/
+const visible = /^[\x21\x22\x24-\x7e]*$/ // all of visible ASCII but `#`
+const brokenEscape = /%(?![0-9a-f]{2})/i
+const absolute = /^https?:\/\/([^/?#@\\]+)(.*)$/i
+const nothing: readonly EncodedKind[] = []
+
+const doubtful: readonly (readonly [EncodedKind, RegExp])[] = [
+  ['slash', /%2f/i],
+  ['backslash', /%5c/i],
+  ['null', /%00/],
+  ['control', /%(?:0[1-9a-f]|1[0-9a-f]|7f)/i],
+  ['semicolon', /;|%3b/i],
+]
+
+/**
+ * Reads the target of a request line.
+ *
+ * @param authority the `Host` header, which an absolute-form target must repeat
+ * @denies target_invalid for everything that could be understood in two ways
+ */
+export function parseTarget(method: string, raw: string, authority: string): Verdict<Target> {
+  if (raw === '*')
+    return method === 'OPTIONS' ? pass(asterisk) : deny('target_invalid', '`*` with another method than OPTIONS')
+  if (raw.charCodeAt(0) === 0x2f) return parseOrigin(raw)
+
+  const [, host, rest = ''] = absolute.exec(raw) ?? []
+  if (host === undefined) return deny('target_invalid', 'neither origin-form nor absolute-form')
+  if (host.toLowerCase() !== authority.toLowerCase()) return deny('target_invalid', 'absolute-form for another host')
+  return parseOrigin(rest.startsWith('/') ? rest : `/${rest}`)
+}
+
+/**
+ * Reads a target in origin-form; also used on the outcome of `strip_prefix` and `rewrite`.
+ *
+ * @denies target_invalid as `parseTarget`
+ */
+export function parseOrigin(origin: string): Verdict<Target> {
+  const mark = origin.indexOf('?')
+  const path = mark === -1 ? origin : origin.slice(0, mark)
+  const query = mark === -1 ? '' : origin.slice(mark)
+  if (query !== '' && !visible.test(query)) return deny('target_invalid', 'illegal character in query')
+  if (path.includes('//')) return deny('target_invalid', 'empty segment in path')
+  if (plainPath.test(path) && !path.includes('/.')) return pass({ origin, path, match: path, query, encoded: nothing })
+  return parseUnusualPath(origin, path, query)
+}
+
+function parseUnusualPath(origin: string, path: string, query: string): Verdict<Target> {
+  if (!path.startsWith('/') || !visible.test(path)) return deny('target_invalid', 'illegal character in path')
+  if (path.includes('\\')) return deny('target_invalid', 'backslash in path')
+  if (brokenEscape.test(path)) return deny('target_invalid', 'broken escape in path')
+
+  const match = decodeUnreserved(path)
+  if (hasDotSegment(match)) return deny('target_invalid', 'dot segment in path')
+  const encoded = doubtful.filter(([, pattern]) => pattern.test(match)).map(([kind]) => kind)
+  return pass({ origin, path, match, query, encoded })
+}
+
+/** Decodes `%41` to `A`, once: escapes of reserved characters, and `%25` above all, stay as they are. */
+function decodeUnreserved(path: string): string {
+  return path.replaceAll(/%([0-9a-f]{2})/gi, (escape, hex: string) => {
+    const character = String.fromCharCode(Number.parseInt(hex, 16))
+    return /[\w\-.~]/.test(character) ? character : escape
+  })
+}
+
+/** Finds `.` and `..`, also between encoded delimiters and before path parameters (`/..;a=b/`). */
+function hasDotSegment(path: string): boolean {
+  return path.split(/\/|%2f|%5c/i).some((segment) => /^\.{1,2}(?:;.*|%3b.*)?$/i.test(segment))
+}

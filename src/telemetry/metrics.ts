@@ -1,0 +1,122 @@
+/**
+ * Every metric, declared once; `help` states the question it answers.
+ *
+ * Labels come from closed sets (route names, denial codes, authenticators, upstream names), never from a request.
+ *
+ * @module
+ */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+const durations = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5]
+const stageDurations = [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.05, 0.5]
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** Makes a registry of its own with every metric of the data plane. */
+export function createMetrics() {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter<L>({ name, help, labelNames, registers })
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge<L>({ name, help, labelNames, registers })
+  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[], buckets = durations) =>
+    new Histogram<L>({ name, help, labelNames, buckets, registers })
+
+  return {
+    registry,
+    requests: counter('heimdall_requests_total', 'How many requests, and how they ended (pass or a denial code).', [
+      'route',
+      'outcome',
+    ]),
+    requestDuration: histogram(
+      'heimdall_request_duration_seconds',
+      'How long clients waited for the end of the answer.',
+      ['route'],
+    ),
+    stageDuration: histogram(
+      'heimdall_stage_duration_seconds',
+      'Where the time of a decision goes.',
+      ['stage'],
+      stageDurations,
+    ),
+    inFlight: gauge('heimdall_requests_in_flight', 'How many requests are being worked on now.'),
+    tunnels: gauge('heimdall_tunnels_open', 'How many upgraded connections are open now.'),
+    tunnelsClosed: counter('heimdall_tunnels_closed_total', 'Why upgraded connections ended.', ['reason']),
+    shadowDenials: counter('heimdall_shadow_denials_total', 'What routes in shadow mode would have refused.', [
+      'route',
+      'outcome',
+    ]),
+    malformed: counter('heimdall_malformed_requests_total', 'How many requests broke off in the parser, by answer.', [
+      'outcome',
+    ]),
+
+    cacheReads: counter('heimdall_cache_reads_total', 'Which layer answered lookups (l1, l2, source, stale, error).', [
+      'cache',
+      'layer',
+    ]),
+    cacheEntries: gauge('heimdall_cache_entries', 'How full the bounded caches in memory are.', ['cache']),
+    storeDuration: histogram('heimdall_store_query_duration_seconds', 'How long the stores take to answer.', [
+      'store',
+      'query',
+    ]),
+    storeErrors: counter('heimdall_store_errors_total', 'How often a store failed or did not answer in time.', [
+      'store',
+    ]),
+    breakerState: gauge('heimdall_breaker_state', 'Whether a breaker is closed (0), half open (1) or open (2).', [
+      'breaker',
+    ]),
+    breakerChanges: counter('heimdall_breaker_changes_total', 'How often breakers changed, by new state.', [
+      'breaker',
+      'state',
+    ]),
+
+    limitDecisions: counter(
+      'heimdall_limit_decisions_total',
+      'What the rate limits decided, and which store counted.',
+      ['limit', 'decision', 'store'],
+    ),
+    limitKeys: gauge('heimdall_limit_keys', 'How many counters the limits hold in memory.'),
+    limitFallback: gauge(
+      'heimdall_limit_fallback',
+      'Whether shared limits run on their fallback because Redis is away (1).',
+    ),
+
+    upstreamRequests: counter(
+      'heimdall_upstream_requests_total',
+      'How upstream attempts ended (status class or failure).',
+      ['upstream', 'outcome'],
+    ),
+    upstreamRetries: counter('heimdall_upstream_retries_total', 'How often a request was tried a second time.', [
+      'upstream',
+    ]),
+    upstreamEjected: gauge('heimdall_upstream_targets_ejected', 'How many targets are left out because they failed.', [
+      'upstream',
+    ]),
+    upstreamConnections: gauge(
+      'heimdall_upstream_connections',
+      'How the connection pools stand (connected, running, pending).',
+      ['upstream', 'state'],
+    ),
+
+    keySetFetches: counter('heimdall_keyset_fetches_total', 'How fetches of issuer keys ended.', [
+      'authenticator',
+      'outcome',
+    ]),
+    keySetKeys: gauge('heimdall_keyset_keys', 'How many usable keys an issuer has.', ['authenticator']),
+    keySetRefused: counter('heimdall_keyset_keys_refused_total', 'How many keys were refused as weak or unfit.', [
+      'authenticator',
+      'reason',
+    ]),
+    keySetAge: gauge('heimdall_keyset_age_seconds', 'How old the keys in use are.', ['authenticator']),
+
+    configGeneration: gauge('heimdall_config_generation', 'How many files have been put in force since the start.'),
+    configReloads: counter('heimdall_config_reloads_total', 'How reloads of the file ended (applied or refused).', [
+      'outcome',
+    ]),
+    logDropped: counter(
+      'heimdall_log_lines_dropped_total',
+      'How many log lines were dropped because the reader stalled.',
+    ),
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Addresses, networks and URLs as the file writes them.
+ *
+ * @module
+ */
+import { isIP, isIPv6 } from 'node:net'
+import { z } from 'zod'
+
+function isCidr(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/')
+  if (rest.length > 0 || isIP(address) === 0) return false
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (isIPv6(address) ? 128 : 32))
+}
+
+/** Schema of an address or network such as `10.0.0.0/8` or `::1`. */
+export function cidr() {
+  return z.string().refine(isCidr, 'must be an address or a network such as 10.0.0.0/8 or ::1')
+}
+
+/** Where a listener listens. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+const addressPattern = /^(?:(\[[0-9a-fA-F:.]+\]|[\w.-]+):)?(\d{1,5})$/
+
+function addressOf(text: string): Address {
+  const [, host = '0.0.0.0', port] = addressPattern.exec(text) ?? []
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) }
+}
+
+/** Schema of `HOST:PORT`; port 0 asks the system for a free one. */
+export function address() {
+  return z
+    .string('must be HOST:PORT')
+    .regex(addressPattern, 'must be HOST:PORT such as 0.0.0.0:8080')
+    .refine((text) => addressOf(text).port <= 65_535, 'has a port above 65535')
+    .transform(addressOf)
+}
+
+function isHttpUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return (
+    url !== undefined &&
+    (url.protocol === 'http:' || url.protocol === 'https:') &&
+    url.username === '' &&
+    url.hash === ''
+  )
+}
+
+/** Schema of an absolute http or https URL without user information or fragment. */
+export function httpUrl() {
+  return z.string().refine(isHttpUrl, 'must be an http:// or https:// URL without user or fragment')
+}
+
+const loopback = /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i
+
+/** True for names and addresses that never leave the machine. */
+export function isLoopback(host: string): boolean {
+  return loopback.test(host)
+}

@@ -1,0 +1,63 @@
+/**
+ * Values with units, as people write them in the file: `250ms`, `64KiB`, `100/min`.
+ *
+ * @module
+ */
+import { z } from 'zod'
+
+const durationUnits = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const sizeUnits = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
+const durationPattern = /^(\d{1,9})(ms|s|m|min|h|d)$/
+const sizePattern = /^(\d{1,9})(B|KiB|MiB|GiB)$/
+const ratePattern = /^([1-9]\d{0,8})\/(s|m|min|h|d|\d{1,9}(?:ms|s|m|min|h|d))$/
+
+/** Milliseconds of a text that `durationPattern` accepts. */
+export function milliseconds(text: string): number {
+  const [, count, unit] = durationPattern.exec(text) ?? []
+  return Number(count) * durationUnits[unit as keyof typeof durationUnits]
+}
+
+function bytes(text: string): number {
+  const [, count, unit] = sizePattern.exec(text) ?? []
+  return Number(count) * sizeUnits[unit as keyof typeof sizeUnits]
+}
+
+/** `COUNT/PERIOD`; the period in milliseconds. */
+export interface Rate {
+  readonly count: number
+  readonly period: number
+}
+
+function rateOf(text: string): Rate {
+  const [, count, period = ''] = ratePattern.exec(text) ?? []
+  return { count: Number(count), period: milliseconds(/^\d/.test(period) ? period : `1${period}`) }
+}
+
+/** Schema of a duration; its output is a number of milliseconds within `min` and `max` (also written as durations). */
+export function duration(bounds: { min?: string; max?: string } = {}) {
+  const least = milliseconds(bounds.min ?? '0ms')
+  const most = bounds.max === undefined ? Number.MAX_SAFE_INTEGER : milliseconds(bounds.max)
+  return z
+    .string('must be a duration such as 250ms, 30s, 5m or 1h')
+    .regex(durationPattern, 'must be a duration such as 250ms, 30s, 5m or 1h')
+    .refine((text) => milliseconds(text) >= least, `must be at least ${bounds.min}`)
+    .refine((text) => milliseconds(text) <= most, `must be at most ${bounds.max}`)
+    .transform(milliseconds)
+}
+
+/** Schema of a size; its output is a number of bytes. */
+export function size() {
+  return z
+    .string('must be a size such as 64KiB or 1MiB')
+    .regex(sizePattern, 'must be a size such as 64KiB or 1MiB')
+    .transform(bytes)
+}
+
+/** Schema of a rate such as `100/min` or `5/10s`; its period is at least one second. */
+export function rate() {
+  return z
+    .string('must be a rate such as 100/min or 5/10s')
+    .regex(ratePattern, 'must be a rate such as 100/min or 5/10s')
+    .refine((text) => rateOf(text).period >= 1000, 'must have a period of at least 1s')
+    .transform(rateOf)
+}
