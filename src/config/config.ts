@@ -1,0 +1,82 @@
+/**
+ * The configuration as the rest of the gateway reads it: names checked, defaults merged, units resolved.
+ *
+ * Times are milliseconds, sizes bytes, paths of files absolute.
+ *
+ * @module
+ */
+import type { StalePolicy } from '#authn/scheme.ts'
+import type { Address } from '#values/network.ts'
+
+import type { ConfigFile } from './schema.ts'
+import type { RouteFile } from './route.ts'
+import type { UpstreamOptions } from './upstream.ts'
+
+export type AuthenticatorOptions = ConfigFile['authenticators'][string]
+export type LimitOptions = ConfigFile['limits'][string]
+export type RequireOptions = NonNullable<RouteFile['require']>
+export type CorsOptions = NonNullable<RouteFile['cors']>
+export type IdentityOptions = ConfigFile['identity']
+
+/** A limit with the name under which it is counted: `per-user`, or `ROUTE:INDEX` for one written on a route. */
+export type NamedLimit = LimitOptions & { readonly name: string }
+
+/** Where a route is written, for messages. */
+export interface Source {
+  readonly file: string
+  readonly line: number
+}
+
+export interface RouteConfig {
+  /** Unique; metric label and limit key. */
+  readonly name: string
+  readonly path: string
+  readonly host?: string
+  readonly methods?: readonly string[]
+  readonly headers?: Readonly<Record<string, string>>
+  /** A key of `Config.upstreams`. */
+  readonly upstream: string
+  readonly public: boolean
+  readonly optional: boolean
+  /** Keys of `Config.authenticators`, in the order of trial; empty on public routes, at least one on all others. */
+  readonly authenticate: readonly string[]
+  readonly require?: RequireOptions
+  readonly limits: readonly NamedLimit[]
+  readonly mode: 'enforce' | 'shadow'
+  readonly when_stale: StalePolicy
+  readonly forward_credential: boolean
+  /** Milliseconds for the whole answer; absent: the upstream's own timeouts hold. */
+  readonly timeout?: number
+  /** Bytes. */
+  readonly max_body: number
+  readonly cors?: CorsOptions
+  readonly allow_clients?: readonly string[]
+  readonly deny_clients: readonly string[]
+  readonly allow_encoded: readonly NonNullable<RouteFile['allow_encoded']>[number][]
+  readonly strip_prefix?: string
+  readonly rewrite?: string
+  readonly websocket: boolean
+  readonly source: Source
+}
+
+export interface Config {
+  readonly version: 1
+  readonly listen: Address
+  readonly probes: Address
+  readonly admin?: Address
+  /** Milliseconds a drain may take. */
+  readonly grace: number
+  /** Addresses and networks, for `inNetworks`. */
+  readonly trusted_proxies: readonly string[]
+  /** `postgres` is a URL or `embedded:/absolute/folder`. */
+  readonly stores: { readonly redis?: string; readonly postgres?: string }
+  readonly upstreams: Readonly<Record<string, UpstreamOptions>>
+  readonly authenticators: Readonly<Record<string, AuthenticatorOptions>>
+  /** Permissions of each role. */
+  readonly roles: Readonly<Record<string, readonly string[]>>
+  readonly identity: IdentityOptions
+  readonly limits: Readonly<Record<string, NamedLimit>>
+  readonly routes: readonly RouteConfig[]
+  readonly accept_risk: ConfigFile['accept_risk']
+  readonly log: ConfigFile['log']
+}
