@@ -47,6 +47,7 @@ export function admit(raw: RawRequest): Verdict<Incoming> {
     host: hostname(authority),
     names,
     values,
+    raw: raw.headers,
     peer: raw.peer,
     encrypted: raw.encrypted,
     body: body.value,

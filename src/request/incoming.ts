@@ -30,6 +30,8 @@ export interface Incoming {
   /** Field names in lower case, in the order of the wire. */
   readonly names: readonly string[]
   readonly values: readonly string[]
+  /** Names and values in turn as on the wire: what is forwarded keeps its spelling. */
+  readonly raw: readonly string[]
   readonly peer: string
   readonly encrypted: boolean
   /** `chunked`, the number of bytes, or 0 without a body. */
