@@ -1,0 +1,41 @@
+/**
+ * The kinds of schemes, and the schemas of authenticators in the file.
+ *
+ * To add a kind: a file in `schemes/` and a line in `kinds`.
+ *
+ * @module
+ */
+import { z } from 'zod'
+
+import type { AuthnDeps, Scheme } from './scheme.ts'
+import { jwt } from './schemes/jwt.ts'
+
+const unbuilt = (name: string) => z.never({ error: `\`${name}\` is not built yet` }).optional()
+
+const shape = z.strictObject({
+  jwt: jwt.options.optional().meta({ description: 'Bearer tokens that an issuer signed (RFC 7519).' }),
+  introspection: unbuilt('introspection'),
+  mtls: unbuilt('mtls'),
+})
+
+/** One authenticator of the file: exactly one kind with its options, `acme: { jwt: { issuer: …, audience: … } }`. */
+export const authenticatorSchema = shape.superRefine((written, context) => {
+  const named = Object.keys(written)
+  if (named.length !== 1 && context.issues.length === 0)
+    context.addIssue({ code: 'custom', message: 'must name exactly one kind: jwt, session or api_key' })
+})
+
+export type Authenticator = z.output<typeof authenticatorSchema>
+
+/** Makes the schemes of one version of the file, by the names of their authenticators. */
+export function buildSchemes(
+  authenticators: Readonly<Record<string, Authenticator>>,
+  deps: AuthnDeps,
+): Map<string, Scheme> {
+  return new Map(Object.entries(authenticators).map(([name, written]) => [name, buildScheme(name, written, deps)]))
+}
+
+function buildScheme(name: string, written: Authenticator, deps: AuthnDeps): Scheme {
+  if (written.jwt !== undefined) return jwt.create(name, written.jwt, deps)
+  throw new TypeError(`authenticator ${name} names no kind`)
+}
