@@ -6,13 +6,15 @@
  *
  * @module
  */
+import { isIPv6 } from 'node:net'
+
 import { lowerName, singletons } from './fields.ts'
 import type { Incoming, RawRequest } from './incoming.ts'
 import { parseTarget } from './target.ts'
 import { deny, pass, type Verdict } from './verdict.ts'
 
 const MOST_HEADERS = 100
-const hostPattern = /^(?:[\w\-.]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i
+const hostPattern = /^(?:[\w-][\w\-.]*|\[([0-9a-f:.]+)\])(?::(\d{1,5}))?$/i
 const lengthPattern = /^(?:0|[1-9]\d{0,15})$/
 
 interface Fields {
@@ -34,7 +36,7 @@ export function admit(raw: RawRequest): Verdict<Incoming> {
   const { names, values } = fields.value
 
   const authority = valueOf(fields.value, 'host')
-  if (authority === undefined || !hostPattern.test(authority)) return deny('host_invalid', 'missing or malformed Host')
+  if (authority === undefined || !isAuthority(authority)) return deny('host_invalid', 'missing or malformed Host')
   const body = bodyLength(fields.value, raw.version)
   if (body.kind === 'deny') return body
   const target = parseTarget(raw.method, raw.url, authority)
@@ -88,6 +90,12 @@ function bodyLength(fields: Fields, version: string): Verdict<Incoming['body']> 
   return lengthPattern.test(length)
     ? pass(Number(length))
     : deny('framing_invalid', 'Content-Length is not a plain number')
+}
+
+/** True for `HOST` or `HOST:PORT` as a `Host` header may have it (RFC 9110 §7.2), less its rarities such as `%` and `!`. */
+export function isAuthority(text: string): boolean {
+  const [whole, ipv6, port = '0'] = hostPattern.exec(text) ?? []
+  return whole !== undefined && Number(port) <= 65_535 && (ipv6 === undefined || isIPv6(ipv6))
 }
 
 /** Takes port and trailing dot off and folds the case (RFC 3986 §3.2.2). */

@@ -6,8 +6,9 @@
  *
  * @module
  */
-import { BlockList, isIP, isIPv6 } from 'node:net'
+import { BlockList, isIP, isIPv6, SocketAddress } from 'node:net'
 
+import { perSpelling } from './fields.ts'
 import { headerValues, type Incoming } from './incoming.ts'
 
 export type AddressTest = (address: string) => boolean
@@ -39,8 +40,13 @@ export function clientAddress(request: Incoming, trusted: AddressTest): string {
   return client
 }
 
-/** Folds an IPv4-mapped IPv6 address to IPv4, and IPv6 to lower case. */
+/** The one spelling of an address: IPv4-mapped IPv6 as IPv4, IPv6 as RFC 5952 has it; anything else stays as it is. */
 export function plainAddress(address: string): string {
-  const lower = address.toLowerCase()
-  return lower.startsWith('::ffff:') && lower.includes('.') ? lower.slice(7) : lower
+  return address.includes(':') ? plainIPv6(address) : address
 }
+
+const plainIPv6 = perSpelling((address) => {
+  if (!isIPv6(address)) return address
+  const plain = new SocketAddress({ address, family: 'ipv6' }).address
+  return plain.startsWith('::ffff:') && plain.includes('.') ? plain.slice(7) : plain
+})

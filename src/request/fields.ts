@@ -39,13 +39,23 @@ export const hopByHop: ReadonlySet<string> = new Set([
 ])
 
 const MOST_SPELLINGS = 4096
-const spellings = new Map<string, string>()
+const LONGEST_SPELLING = 64
 
-/** Lower-cases a field name; the spellings in use are few, so they are remembered (bounded, since clients choose them). */
-export function lowerName(name: string): string {
-  const known = spellings.get(name)
-  if (known !== undefined) return known
-  const lower = name.toLowerCase()
-  if (spellings.size < MOST_SPELLINGS && name.length <= 64) spellings.set(name, lower)
-  return lower
+/**
+ * Remembers what `classify` says about each spelling of a name: one look-up on the request path.
+ * Clients choose spellings, so the memory is bounded; it starts anew when full, lest junk stay in it for ever.
+ */
+export function perSpelling<T extends string | number | boolean>(classify: (name: string) => T): (name: string) => T {
+  const known = new Map<string, T>()
+  return (name) => {
+    const remembered = known.get(name)
+    if (remembered !== undefined) return remembered
+    const answer = classify(name)
+    if (known.size >= MOST_SPELLINGS) known.clear()
+    if (name.length <= LONGEST_SPELLING) known.set(name, answer)
+    return answer
+  }
 }
+
+/** Lower-cases a field name. */
+export const lowerName = perSpelling((name) => name.toLowerCase())

@@ -17,7 +17,7 @@ export interface Target {
   readonly origin: string
   /** Path as received. */
   readonly path: string
-  /** Path with the escapes of unreserved characters decoded (RFC 3986 §6.2.2.2): what routes are matched on. */
+  /** Path with the escapes of unreserved characters decoded and the others in upper case (RFC 3986 §6.2.2): what routes are matched on. */
   readonly match: string
   /** With its `?`, or empty. */
   readonly query: string
@@ -85,11 +85,11 @@ function parseUnusualPath(origin: string, path: string, query: string): Verdict<
   return pass({ origin, path, match, query, encoded })
 }
 
-/** Decodes `%41` to `A`, once: escapes of reserved characters, and `%25` above all, stay as they are. */
+/** Decodes `%41` to `A`, once: escapes of reserved characters, and `%25` above all, stay, with their digits in upper case. */
 function decodeUnreserved(path: string): string {
   return path.replaceAll(/%([0-9a-f]{2})/gi, (escape, hex: string) => {
     const character = String.fromCharCode(Number.parseInt(hex, 16))
-    return /[\w\-.~]/.test(character) ? character : escape
+    return /[\w\-.~]/.test(character) ? character : escape.toUpperCase()
   })
 }
 

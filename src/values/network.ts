@@ -8,7 +8,7 @@ import { z } from 'zod'
 
 function isCidr(text: string): boolean {
   const [address = '', prefix, ...rest] = text.split('/')
-  if (rest.length > 0 || isIP(address) === 0) return false
+  if (rest.length > 0 || isIP(address) === 0 || address.includes('%')) return false
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (isIPv6(address) ? 128 : 32))
 }
 
@@ -34,19 +34,19 @@ function addressOf(text: string): Address {
 export function address() {
   return z
     .string('must be HOST:PORT')
-    .regex(addressPattern, 'must be HOST:PORT such as 0.0.0.0:8080')
+    .regex(addressPattern, { error: 'must be HOST:PORT such as 0.0.0.0:8080', abort: true })
+    .refine((text) => !text.startsWith('[') || isIPv6(addressOf(text).host), 'has brackets around what is not IPv6')
     .refine((text) => addressOf(text).port <= 65_535, 'has a port above 65535')
     .transform(addressOf)
 }
 
+// The WHATWG parser forgives more than people mean: `http:host`, blanks at the ends, backslashes.
+const urlPattern = /^https?:\/\/[^\s\\#]+$/i
+
 function isHttpUrl(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  return (
-    url !== undefined &&
-    (url.protocol === 'http:' || url.protocol === 'https:') &&
-    url.username === '' &&
-    url.hash === ''
-  )
+  if (!urlPattern.test(text) || !URL.canParse(text)) return false
+  const { username, password } = new URL(text)
+  return username === '' && password === ''
 }
 
 /** Schema of an absolute http or https URL without user information or fragment. */

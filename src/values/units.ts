@@ -33,31 +33,38 @@ function rateOf(text: string): Rate {
   return { count: Number(count), period: milliseconds(/^\d/.test(period) ? period : `1${period}`) }
 }
 
-/** Schema of a duration; its output is a number of milliseconds within `min` and `max` (also written as durations). */
-export function duration(bounds: { min?: string; max?: string } = {}) {
-  const least = milliseconds(bounds.min ?? '0ms')
-  const most = bounds.max === undefined ? Number.MAX_SAFE_INTEGER : milliseconds(bounds.max)
+const durationHint = 'must be a duration such as 250ms, 30s, 5m or 1h'
+const sizeHint = 'must be a size such as 64KiB or 1MiB'
+const rateHint = 'must be a rate such as 100/min or 5/10s'
+
+/**
+ * Schema of a duration; its output is a number of milliseconds within `min` and `max` (also written as durations).
+ * Without a `max` it ends at 100 years, where sums with a clock are still exact.
+ */
+export function duration({ min = '0ms', max = '36500d' }: { min?: string; max?: string } = {}) {
   return z
-    .string('must be a duration such as 250ms, 30s, 5m or 1h')
-    .regex(durationPattern, 'must be a duration such as 250ms, 30s, 5m or 1h')
-    .refine((text) => milliseconds(text) >= least, `must be at least ${bounds.min}`)
-    .refine((text) => milliseconds(text) <= most, `must be at most ${bounds.max}`)
+    .string(durationHint)
+    .regex(durationPattern, { error: durationHint, abort: true })
+    .refine((text) => milliseconds(text) >= milliseconds(min), `must be at least ${min}`)
+    .refine((text) => milliseconds(text) <= milliseconds(max), `must be at most ${max}`)
     .transform(milliseconds)
 }
 
 /** Schema of a size; its output is a number of bytes. */
 export function size() {
   return z
-    .string('must be a size such as 64KiB or 1MiB')
-    .regex(sizePattern, 'must be a size such as 64KiB or 1MiB')
+    .string(sizeHint)
+    .regex(sizePattern, { error: sizeHint, abort: true })
+    .refine((text) => Number.isSafeInteger(bytes(text)), 'is too large to be counted')
     .transform(bytes)
 }
 
-/** Schema of a rate such as `100/min` or `5/10s`; its period is at least one second. */
+/** Schema of a rate such as `100/min` or `5/10s`; its period is at least one second and at most a year. */
 export function rate() {
   return z
-    .string('must be a rate such as 100/min or 5/10s')
-    .regex(ratePattern, 'must be a rate such as 100/min or 5/10s')
+    .string(rateHint)
+    .regex(ratePattern, { error: rateHint, abort: true })
     .refine((text) => rateOf(text).period >= 1000, 'must have a period of at least 1s')
+    .refine((text) => rateOf(text).period <= milliseconds('366d'), 'must have a period of at most 366d')
     .transform(rateOf)
 }
