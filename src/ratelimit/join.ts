@@ -1,0 +1,15 @@
+/**
+ * Joins the parts of a counter's key, so that no two lists of parts make the same text.
+ *
+ * @module
+ */
+import { hash } from 'node:crypto'
+
+const LONGEST = 100
+
+/** Each part with its length before it; an absent part differs from an empty one. Hashed when longer than 100 characters. */
+export function joinParts(parts: readonly (string | undefined)[]): string {
+  let joined = ''
+  for (const part of parts) joined += part === undefined ? '-' : `${part.length}:${part}`
+  return joined.length > LONGEST ? `#${hash('sha256', joined, 'base64url')}` : joined
+}
