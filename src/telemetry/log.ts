@@ -2,9 +2,16 @@
  * The log: one JSON line per event on standard output, written by pino without blocking the request path.
  *
  * `msg` is constant, facts are fields. No token, cookie, key, query string or body ever goes into a field.
+ * A reader that stalls or goes away costs lines, never requests: what does not fit the buffer is dropped and counted.
  *
  * @module
  */
+import { once } from 'node:events'
+
+import { pino } from 'pino'
+
+import { escapeInvisible } from './json.ts'
+import type { Metrics } from './metrics.ts'
 
 /** What the rest of the code knows of a logger: pino's own shape, fields first. */
 export interface Logger {
@@ -16,3 +23,89 @@ export interface Logger {
 
 /** Says nothing: for tests and for commands whose output is for people. */
 export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** The logger of a process, and the end of its life. */
+export interface ProcessLogger extends Logger {
+  /** Writes a finished JSON line (with its newline), as `access.ts` builds them; only when `info` is logged at all. */
+  line(json: string): void
+  /** Asks for what is buffered to be written now; returns at once. */
+  flush(): void
+  /** Writes what is buffered, waiting for a slow reader for a second at most; later lines are dropped. */
+  close(): Promise<void>
+}
+
+export interface LoggerOptions {
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  /** File descriptor; standard output unless told otherwise. */
+  readonly fd?: number
+  readonly metrics: Pick<Metrics, 'logDropped'>
+  /** Bytes to gather before a write. */
+  readonly batch?: number
+  /** Bytes that may wait for a slow reader before lines are dropped. */
+  readonly capacity?: number
+}
+
+const FLUSH_EVERY = 500 // milliseconds: lines show up soon at low traffic too
+const PATIENCE = 1000 // milliseconds a reader may pause at the end of the process
+
+/** Makes the logger of a process. */
+export function createLogger(options: LoggerOptions): ProcessLogger {
+  const sink = createSink(options)
+  const log = pino({ level: options.level, base: null, formatters: { level: (label) => ({ level: label }) } }, sink)
+  return {
+    debug: (fields, message) => log.debug(fields, message),
+    info: (fields, message) => log.info(fields, message),
+    warn: (fields, message) => log.warn(fields, message),
+    error: (fields, message) => log.error(fields, message),
+    line: log.isLevelEnabled('info') ? sink.line : () => undefined,
+    flush: sink.flush,
+    close: sink.close,
+  }
+}
+
+/** pino's buffered writer, with an end to every wait. */
+function createSink({ fd = 1, metrics, batch = 4096, capacity = 1024 * 1024 }: LoggerOptions) {
+  const destination = pino.destination({
+    fd,
+    sync: false,
+    minLength: batch,
+    maxLength: capacity,
+    periodicFlush: FLUSH_EVERY,
+  })
+  let gone = false // the reader, or the destination
+  let waitingSince: number | undefined
+  const stalled = () => waitingSince !== undefined && performance.now() - waitingSince > PATIENCE
+
+  destination.on('drop', () => metrics.logDropped.inc())
+  destination.on('write', () => (waitingSince = undefined))
+  // EPIPE: the reader is gone for good. Anything else (a full disk) is tried again with the next batch.
+  destination.on('error', (error: NodeJS.ErrnoException) => (gone ||= error.code === 'EPIPE'))
+
+  // pino flushes once more when the process exits, with a blocking write: a stalled reader would hold the process for ever.
+  const flushSync = destination.flushSync.bind(destination)
+  destination.flushSync = () => {
+    if (!gone && !stalled()) flushSync()
+  }
+
+  const line = (json: string): void => {
+    if (gone) return metrics.logDropped.inc()
+    waitingSince ??= performance.now()
+    destination.write(json)
+  }
+
+  return {
+    line,
+    /** What pino calls; its own escaping leaves C1 controls and line separators as they are. */
+    write: (json: string) => line(escapeInvisible(json)),
+    flush: () => {
+      if (!gone) destination.flush()
+    },
+    close: async () => {
+      if (gone) return
+      const ended = once(destination, 'close', { signal: AbortSignal.timeout(PATIENCE) })
+      destination.end()
+      gone = true
+      await ended.catch(() => destination.destroy())
+    },
+  }
+}

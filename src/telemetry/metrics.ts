@@ -7,6 +7,8 @@
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
+import { DurationMetric } from './durations.ts'
+
 const durations = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5]
 const stageDurations = [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.05, 0.5]
 
@@ -20,8 +22,8 @@ export function createMetrics() {
     new Counter<L>({ name, help, labelNames, registers })
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Gauge<L>({ name, help, labelNames, registers })
-  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[], buckets = durations) =>
-    new Histogram<L>({ name, help, labelNames, buckets, registers })
+  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Histogram<L>({ name, help, labelNames, buckets: durations, registers })
 
   return {
     registry,
@@ -29,17 +31,20 @@ export function createMetrics() {
       'route',
       'outcome',
     ]),
-    requestDuration: histogram(
-      'heimdall_request_duration_seconds',
-      'How long clients waited for the end of the answer.',
-      ['route'],
-    ),
-    stageDuration: histogram(
-      'heimdall_stage_duration_seconds',
-      'Where the time of a decision goes.',
-      ['stage'],
-      stageDurations,
-    ),
+    requestDuration: new DurationMetric({
+      name: 'heimdall_request_duration_seconds',
+      help: 'How long clients waited for the end of the answer.',
+      label: 'route',
+      buckets: durations,
+      registry,
+    }),
+    stageDuration: new DurationMetric({
+      name: 'heimdall_stage_duration_seconds',
+      help: 'Where the time of a decision goes.',
+      label: 'stage',
+      buckets: stageDurations,
+      registry,
+    }),
     inFlight: gauge('heimdall_requests_in_flight', 'How many requests are being worked on now.'),
     tunnels: gauge('heimdall_tunnels_open', 'How many upgraded connections are open now.'),
     tunnelsClosed: counter('heimdall_tunnels_closed_total', 'Why upgraded connections ended.', ['reason']),
@@ -50,6 +55,10 @@ export function createMetrics() {
     malformed: counter('heimdall_malformed_requests_total', 'How many requests broke off in the parser, by answer.', [
       'outcome',
     ]),
+    connectionsRefused: counter(
+      'heimdall_connections_refused_total',
+      'How many connections were closed at once because too many were open.',
+    ),
 
     cacheReads: counter('heimdall_cache_reads_total', 'Which layer answered lookups (l1, l2, source, stale, error).', [
       'cache',
