@@ -7,6 +7,7 @@
  */
 import type { z } from 'zod'
 
+import type { StalePolicy } from '#cache/freshness.ts'
 import type { Evidence } from '#request/evidence.ts'
 import type { Incoming } from '#request/incoming.ts'
 import type { Principal } from '#request/principal.ts'
@@ -14,11 +15,11 @@ import type { Attempt, Eventually } from '#request/verdict.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
+import type { RoleMap } from './grants.ts'
 import type { KeySets } from './key-sets.ts'
 import type { Lookups } from './lookups.ts'
 
-/** What may be answered from memory when the store behind a lookup is down. */
-export type StalePolicy = 'deny' | { readonly serve_for: number /* milliseconds */ }
+export type { StalePolicy }
 
 /** Where a scheme's credential sits in a request, so that it goes no further than the gateway. */
 export interface CredentialPlace {
@@ -43,13 +44,15 @@ export interface Scheme {
   attempt(request: Incoming, evidence: Evidence, stale: StalePolicy): Eventually<Attempt<Principal>>
 }
 
-/** What schemes are built from; lives as long as the process, across reloads. */
+/** What schemes are built from; all but `roles` lives as long as the process, across reloads. */
 export interface AuthnDeps {
   /** Wall clock, milliseconds since the epoch. */
   readonly clock: () => number
   readonly keySets: KeySets
   /** Absent without a Postgres: sessions and stored keys cannot be had then. */
   readonly lookups: Lookups | undefined
+  /** Permissions of each role, from the file that is being put in force. */
+  readonly roles: RoleMap
   readonly metrics: Metrics
   readonly log: Logger
 }

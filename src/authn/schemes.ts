@@ -8,12 +8,16 @@
 import { z } from 'zod'
 
 import type { AuthnDeps, Scheme } from './scheme.ts'
+import { apiKey } from './schemes/api-key.ts'
 import { jwt } from './schemes/jwt.ts'
+import { session } from './schemes/session.ts'
 
 const unbuilt = (name: string) => z.never({ error: `\`${name}\` is not built yet` }).optional()
 
 const shape = z.strictObject({
   jwt: jwt.options.optional().meta({ description: 'Bearer tokens that an issuer signed (RFC 7519).' }),
+  session: session.options.optional().meta({ description: 'Sessions of the directory, in a cookie or as a bearer.' }),
+  api_key: apiKey.options.optional().meta({ description: 'API keys, from the directory or listed here by digest.' }),
   introspection: unbuilt('introspection'),
   mtls: unbuilt('mtls'),
 })
@@ -37,5 +41,7 @@ export function buildSchemes(
 
 function buildScheme(name: string, written: Authenticator, deps: AuthnDeps): Scheme {
   if (written.jwt !== undefined) return jwt.create(name, written.jwt, deps)
+  if (written.session !== undefined) return session.create(name, written.session, deps)
+  if (written.api_key !== undefined) return apiKey.create(name, written.api_key, deps)
   throw new TypeError(`authenticator ${name} names no kind`)
 }

@@ -48,6 +48,8 @@ export interface Evidence {
   principal: Principal | undefined
   /** The authenticator that decided, also when it refused. */
   authenticator: string | undefined
+  /** True when the credential came in a cookie, which browsers send on their own: the page's `Origin` must then be checked. */
+  by_cookie: boolean
   /** The layer that answered the credential's lookup. */
   cache: CacheLayer | undefined
   /** Milliseconds since the read that the answer rests on. */
@@ -69,6 +71,7 @@ export function newEvidence(request_id: string, trace_id: string): Evidence {
     client: undefined,
     principal: undefined,
     authenticator: undefined,
+    by_cookie: false,
     cache: undefined,
     cache_age: undefined,
     stale: false,
