@@ -6,17 +6,16 @@
  * @module
  */
 import type { StalePolicy } from '#authn/scheme.ts'
+import type { Authenticator } from '#authn/schemes.ts'
+import type { RequireOptions } from '#authz/require.ts'
+import type { IdentityHeaders } from '#identity/options.ts'
+import type { LimitOptions } from '#ratelimit/limit.ts'
+import type { EncodedKind } from '#request/target.ts'
+import type { CorsOptions } from '#routing/cors.ts'
 import type { Address } from '#values/network.ts'
 
-import type { ConfigFile } from './schema.ts'
-import type { RouteFile } from './route.ts'
+import type { RiskName } from './risk-names.ts'
 import type { UpstreamOptions } from './upstream.ts'
-
-export type AuthenticatorOptions = ConfigFile['authenticators'][string]
-export type LimitOptions = ConfigFile['limits'][string]
-export type RequireOptions = NonNullable<RouteFile['require']>
-export type CorsOptions = NonNullable<RouteFile['cors']>
-export type IdentityOptions = ConfigFile['identity']
 
 /** A limit with the name under which it is counted: `per-user`, or `ROUTE:INDEX` for one written on a route. */
 export type NamedLimit = LimitOptions & { readonly name: string }
@@ -52,7 +51,7 @@ export interface RouteConfig {
   readonly cors?: CorsOptions
   readonly allow_clients?: readonly string[]
   readonly deny_clients: readonly string[]
-  readonly allow_encoded: readonly NonNullable<RouteFile['allow_encoded']>[number][]
+  readonly allow_encoded: readonly EncodedKind[]
   readonly strip_prefix?: string
   readonly rewrite?: string
   readonly websocket: boolean
@@ -71,12 +70,12 @@ export interface Config {
   /** `postgres` is a URL or `embedded:/absolute/folder`. */
   readonly stores: { readonly redis?: string; readonly postgres?: string }
   readonly upstreams: Readonly<Record<string, UpstreamOptions>>
-  readonly authenticators: Readonly<Record<string, AuthenticatorOptions>>
+  readonly authenticators: Readonly<Record<string, Authenticator>>
   /** Permissions of each role. */
   readonly roles: Readonly<Record<string, readonly string[]>>
-  readonly identity: IdentityOptions
+  readonly identity: { readonly headers: IdentityHeaders }
   readonly limits: Readonly<Record<string, NamedLimit>>
   readonly routes: readonly RouteConfig[]
-  readonly accept_risk: ConfigFile['accept_risk']
-  readonly log: ConfigFile['log']
+  readonly accept_risk: readonly RiskName[]
+  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
 }

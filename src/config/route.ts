@@ -95,8 +95,8 @@ export const routeSchema = z.strictObject({
   }),
   ...shared,
   strip_prefix: z
-    .string()
-    .regex(/^\/.*[^/]$/, 'must start with `/` and not end with one')
+    .string('must be a path such as /api')
+    .max(2048)
     .optional()
     .meta({ description: 'Whole segments taken off the front of the path before it is forwarded.' }),
   rewrite: z.string().regex(/^\//, 'must start with `/`').optional().meta({

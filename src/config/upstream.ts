@@ -11,7 +11,7 @@ import { duration } from '#values/units.ts'
 const target = z.union([
   httpUrl(),
   z.strictObject({
-    url: httpUrl(),
+    url: httpUrl().meta({ description: 'Where the service listens.' }),
     weight: z
       .int()
       .min(1)
@@ -22,11 +22,11 @@ const target = z.union([
 ])
 
 const timeout = z.strictObject({
-  connect: duration({ min: '10ms', max: '1m' }).default(1000).meta({ description: 'How long a connection may take.' }),
+  connect: duration({ min: '10ms', max: '1m' }).prefault('1s').meta({ description: 'How long a connection may take.' }),
   headers: duration({ min: '10ms', max: '1h' })
-    .default(30_000)
+    .prefault('30s')
     .meta({ description: 'How long the upstream may take until the head of its answer.' }),
-  idle: duration({ min: '100ms', max: '1d' }).default(60_000).meta({
+  idle: duration({ min: '100ms', max: '1d' }).prefault('1m').meta({
     description: 'How long an answer may pause; event streams and upgraded connections are never cut for it.',
   }),
 })
@@ -37,11 +37,11 @@ const percent = z
   .transform((text) => Number(text.slice(0, -1)) / 100)
 
 const breaker = z.strictObject({
-  errors: percent.default(0.5).meta({ description: 'Share of failed attempts that opens the breaker.' }),
+  errors: percent.prefault('50%').meta({ description: 'Share of failed attempts that opens the breaker.' }),
   of_at_least: z.int().min(1).default(20).meta({ description: 'Attempts in the window before the share counts.' }),
-  window: duration({ min: '1s', max: '10m' }).default(10_000).meta({ description: 'How far back attempts count.' }),
+  window: duration({ min: '1s', max: '10m' }).prefault('10s').meta({ description: 'How far back attempts count.' }),
   open_for: duration({ min: '100ms', max: '10m' })
-    .default(5000)
+    .prefault('5s')
     .meta({ description: 'How long an open breaker lets nothing through.' }),
 })
 
@@ -56,10 +56,11 @@ const fullUpstream = z.strictObject({
   targets: z.array(target).min(1).meta({ description: 'Where the service listens; several are balanced.' }),
   tls: z
     .strictObject({ ca: z.string().min(1).meta({ description: 'File with the certificates to trust, PEM.' }) })
-    .optional(),
+    .optional()
+    .meta({ description: 'How https targets are checked; the system certificates when absent.' }),
   balance: balance.default('least_pending').meta({ description: 'How a target is picked.' }),
-  timeout: timeout.prefault({}),
-  breaker: breaker.prefault({}),
+  timeout: timeout.prefault({}).meta({ description: 'How long the upstream may take, step by step.' }),
+  breaker: breaker.prefault({}).meta({ description: 'When an upstream that fails is left alone for a moment.' }),
   host: z
     .enum(['pass', 'upstream'])
     .default('pass')

@@ -1,0 +1,34 @@
+/**
+ * A check: one thing that a schema cannot say about the file.
+ *
+ * To add one: a file in `checks/` and a line in `checks.ts`.
+ *
+ * @module
+ */
+import type { RouteConfig } from './config.ts'
+import type { World } from './files.ts'
+import type { Finding, Path } from './problem.ts'
+import type { RouteFile } from './route.ts'
+import type { ConfigFile } from './schema.ts'
+
+/** A route that its schema has nothing against. */
+export interface DraftRoute {
+  /** `['routes', 2]`. */
+  readonly path: Path
+  readonly written: RouteFile
+  readonly merged: RouteConfig
+}
+
+/** The sound part of the file, on the way to a configuration. */
+export interface Draft {
+  readonly file: ConfigFile
+  readonly routes: readonly DraftRoute[]
+  /** Every name that is written, also of entries with mistakes: a reference to one is no mistake of its own. */
+  readonly names: Readonly<Record<'upstreams' | 'authenticators' | 'limits', ReadonlySet<string>>>
+  readonly folder: string
+  readonly world: World
+  /** Hears of every file that is read. */
+  readonly onFile: (path: string) => void
+}
+
+export type Check = (draft: Draft) => Finding[]

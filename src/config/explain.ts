@@ -1,0 +1,41 @@
+/**
+ * Problems for people: place, reason, the line with a caret under it, and what was probably meant.
+ *
+ * @module
+ */
+import type { Problem } from './problem.ts'
+
+const WIDEST = 160
+const userInfo = /(:\/\/[^\s/@:]*:)[^\s/@]+@/g
+const secretKey =
+  /^(\s*(?:-\s+)?["']?[\w.-]*(?:secret|password|passwd|token|private_key)["']?\s*:\s+)(?!["']?\$\{)\S.*$/i
+
+/** Renders problems in the order given, a blank line between them. */
+export function explain(problems: readonly Problem[]): string {
+  return problems.map(explainOne).join('\n\n')
+}
+
+function explainOne(problem: Problem): string {
+  const place = problem.line === 0 ? problem.file : `${problem.file}:${problem.line}:${problem.column}`
+  const subject = problem.path === '' ? '' : `${problem.path}: `
+  return [
+    `${place}  ${subject}${problem.message}`,
+    ...pointer(problem),
+    ...(problem.suggestion === undefined ? [] : [`  did you mean "${problem.suggestion}"?`]),
+  ].join('\n')
+}
+
+function pointer({ excerpt, line, column }: Problem): string[] {
+  if (excerpt === undefined || excerpt.trim() === '' || column > WIDEST) return []
+  const number = String(line)
+  const shown = mask(excerpt).slice(0, WIDEST)
+  return [`  ${number} | ${shown}`, `  ${' '.repeat(number.length)} | ${' '.repeat(column - 1)}^`]
+}
+
+/** Hides what a careless file spells out: passwords in URLs, values of keys that name a secret; and terminal controls. */
+function mask(line: string): string {
+  return line
+    .replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ')
+    .replaceAll(userInfo, '$1***@')
+    .replace(secretKey, '$1***')
+}

@@ -1,0 +1,31 @@
+/**
+ * Which keys a place in the file may hold: what a misspelt one is compared with.
+ *
+ * @module
+ */
+import { jsonSchema, type JsonSchema } from './json-schema.ts'
+import type { Path } from './problem.ts'
+
+/** Lists the keys that the object at `path` may have, over all its alternatives. */
+export function knownKeys(path: Path): string[] {
+  let places = alternatives(jsonSchema())
+  for (const step of path) places = places.flatMap((place) => inside(place, step)).flatMap(alternatives)
+  return places.flatMap((place) =>
+    Object.entries(place.properties ?? {})
+      .filter(([, schema]) => !('not' in schema)) // keys that are only there to be refused
+      .map(([key]) => key),
+  )
+}
+
+function alternatives(schema: JsonSchema): JsonSchema[] {
+  const { anyOf = [], oneOf = [], allOf = [] } = schema
+  return [schema, ...[...anyOf, ...oneOf, ...allOf].flatMap(alternatives)]
+}
+
+function inside(schema: JsonSchema, step: string | number): JsonSchema[] {
+  if (typeof step === 'number') return schema.items === undefined ? [] : [schema.items]
+  const { properties = {}, additionalProperties } = schema
+  const named = Object.hasOwn(properties, step) ? properties[step] : undefined
+  if (named !== undefined) return [named]
+  return typeof additionalProperties === 'object' ? [additionalProperties] : []
+}
