@@ -1,0 +1,43 @@
+/**
+ * The demo service: stands behind the gateway and shows what reached it.
+ *
+ * @module
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+
+export interface DemoService {
+  readonly port: number
+  close(): Promise<void>
+}
+
+/**
+ * Starts the service on loopback.
+ *
+ * @param port 0 asks the system for a free one
+ */
+export function startDemoService(port: number): Promise<DemoService> {
+  const server = createServer(show)
+  server.keepAliveTimeout = 75_000 // longer than the gateway keeps idle connections, so that it is the one to close them
+  const started = Promise.withResolvers<DemoService>()
+  server.once('error', started.reject)
+  server.listen(port, '127.0.0.1', () => {
+    const bound = server.address()
+    started.resolve({
+      port: typeof bound === 'object' && bound !== null ? bound.port : port,
+      close: () => {
+        const closed = Promise.withResolvers<undefined>()
+        server.close(() => closed.resolve(undefined))
+        server.closeAllConnections()
+        return closed.promise
+      },
+    })
+  })
+  return started.promise
+}
+
+function show(request: IncomingMessage, response: ServerResponse): void {
+  request.resume()
+  const body = { service: 'demo', method: request.method, path: request.url, headers: request.headers }
+  response.writeHead(200, { 'content-type': 'application/json' })
+  response.end(`${JSON.stringify(body, null, 2)}\n`)
+}

@@ -1,0 +1,51 @@
+/**
+ * The command line: finds the command, reads its options, runs it.
+ *
+ * @module
+ */
+import { parseArgs } from 'node:util'
+
+import type { Call, Command, Io } from './command.ts'
+import { commands } from './commands.ts'
+import { overview, page } from './help.ts'
+import { processIo } from './io.ts'
+
+const USAGE = 2
+
+/** @returns the exit code: 0 done, 1 the command says no, 2 called wrongly */
+export async function run(argv: readonly string[], io: Io = processIo()): Promise<number> {
+  const [name, ...rest] = argv
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    const asked = commands.find((command) => command.name === rest[0])
+    io.out(asked === undefined ? overview(commands) : page(asked))
+    return name === undefined ? USAGE : 0
+  }
+  const command = commands.find((candidate) => candidate.name === (name === '--version' ? 'version' : name))
+  if (command === undefined) {
+    io.err(`heimdall: no command "${name}"\n\n${overview(commands)}`)
+    return USAGE
+  }
+  const call = readCall(command, rest)
+  if (typeof call === 'string') {
+    io.err(`heimdall ${command.name}: ${call}\n\n${page(command)}`)
+    return USAGE
+  }
+  if (call.values['help'] === true) {
+    io.out(page(command))
+    return 0
+  }
+  return command.run(call, io)
+}
+
+function readCall(command: Command, args: readonly string[]): Call | string {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: { ...command.options, help: { type: 'boolean', short: 'h' } },
+      allowPositionals: true,
+    })
+    return { positionals, values: values as Call['values'] }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}

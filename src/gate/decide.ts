@@ -1,0 +1,145 @@
+/**
+ * The decision: one straight line from the bytes on the wire to the headers that may go upstream.
+ *
+ *     admit target → match route → client address → limits before identity → authenticate → authorize
+ *       → limits after identity → identify
+ *
+ * A stage that needs no I/O answers at once, so most decisions never leave the call stack;
+ * the first stage that refuses ends the line.
+ *
+ * @module
+ */
+import { performance } from 'node:perf_hooks'
+
+import type { LimitSubject } from '#ratelimit/key.ts'
+import { admit } from '#request/admit.ts'
+import { clientAddress, type AddressTest } from '#request/client-address.ts'
+import { newEvidence } from '#request/evidence.ts'
+import { header, type RawRequest } from '#request/incoming.ts'
+import { andThen, deny, pass, passed, type Deny, type Eventually, type Verdict } from '#request/verdict.ts'
+import { match } from '#routing/match.ts'
+import type { Table } from '#routing/table.ts'
+import { newRequestId, newTrace, requestId, traceFrom } from '#telemetry/trace.ts'
+
+import { ownAnswer } from './own-answer.ts'
+import type { Decision, Flight, Permitted, Refused } from './flight.ts'
+import type { CompiledRoute } from './route.ts'
+
+/** What decisions are made from: one version of the file. */
+export interface Rules {
+  readonly table: Table<CompiledRoute>
+  /** Whether an address is one of `trusted_proxies`. */
+  readonly isTrusted: AddressTest
+}
+
+type Stage = (flight: Flight, rules: Rules) => Eventually<Verdict<unknown>>
+
+/** The line after matching; its order is a contract, and `stages` in request/evidence.ts names its members (after `match`). */
+const line: readonly Stage[] = [findClient, limitBeforeIdentity, authenticate, authorize, limitAfterIdentity, identify]
+
+/** Decides on one request. Throws for nothing that a client can send. */
+export function decide(rules: Rules, raw: RawRequest): Eventually<Decision> {
+  const admitted = admit(raw)
+  if (admitted.kind === 'deny') return refusedAtAdmission(admitted, raw)
+  const request = admitted.value
+  const trusted = rules.isTrusted(raw.peer)
+  const trace = traceFrom(request, trusted)
+  const evidence = newEvidence(requestId(request, trusted), trace.trace_id)
+
+  const started = performance.now()
+  const answer = ownAnswer(rules.table, request, evidence)
+  if (answer !== undefined) return answer
+  const matched = match(rules.table, request)
+  evidence.timings[0] = performance.now() - started
+  if (matched.kind === 'deny') return { kind: 'refuse', deny: matched, route: undefined, request, evidence }
+
+  const { route, params } = matched.value
+  evidence.route = route.name
+  const target = route.rewrite === undefined ? pass(request.target) : route.rewrite(request.target, params)
+  if (target.kind === 'deny') return { kind: 'refuse', deny: target, route, request, evidence }
+  const flight: Flight = {
+    ...{ request, route, evidence, trace, trusted },
+    ...{ target: target.value, client: '', permit: undefined, fields: [] },
+  }
+  return walk(rules, flight, 0)
+}
+
+/** Walks the line from one stage on; a promise is waited for, anything else goes on at once. */
+function walk(rules: Rules, flight: Flight, from: number): Eventually<Decision> {
+  let began = performance.now()
+  for (let index = from; index < line.length; index += 1) {
+    const verdict = line[index]?.(flight, rules) ?? passed
+    if (verdict instanceof Promise) {
+      return verdict.then((settled) => {
+        flight.evidence.timings[index + 1] = performance.now() - began
+        return settled.kind === 'deny' ? refused(flight, settled) : walk(rules, flight, index + 1)
+      })
+    }
+    const ended = performance.now()
+    flight.evidence.timings[index + 1] = ended - began
+    began = ended
+    if (verdict.kind === 'deny') return refused(flight, verdict)
+  }
+  return permitted(flight)
+}
+
+function findClient(flight: Flight, { isTrusted }: Rules): Verdict<unknown> {
+  flight.client = clientAddress(flight.request, isTrusted)
+  flight.evidence.client = flight.client
+  const { admitsClient } = flight.route
+  if (admitsClient === undefined || admitsClient(flight.client)) return passed
+  return deny('client_denied', `client ${flight.client}`)
+}
+
+function limitBeforeIdentity(flight: Flight): Eventually<Verdict<unknown>> {
+  return flight.route.limitBefore?.(limitSubject(flight), flight.evidence) ?? passed
+}
+
+function authenticate(flight: Flight): Eventually<Verdict<unknown>> {
+  const { route, request, evidence } = flight
+  return andThen(route.authenticate(request, evidence), (verdict): Verdict<unknown> => {
+    if (verdict.kind === 'deny') return verdict
+    evidence.principal = verdict.value
+    return evidence.by_cookie ? route.checkOrigin(request) : verdict
+  })
+}
+
+function authorize(flight: Flight): Verdict<unknown> {
+  const verdict = flight.route.authorize(flight.evidence.principal, flight.evidence)
+  if (verdict.kind === 'pass') flight.permit = verdict.value
+  return verdict
+}
+
+function limitAfterIdentity(flight: Flight): Eventually<Verdict<unknown>> {
+  return flight.route.limitAfter?.(limitSubject(flight), flight.evidence) ?? passed
+}
+
+function identify(flight: Flight): Verdict<unknown> {
+  const { permit, route, request, trusted, client } = flight
+  if (permit === undefined) throw new TypeError('identify runs after authorize')
+  const { request_id } = flight.evidence
+  const { traceparent, tracestate } = flight.trace
+  const verdict = route.identify(permit, request, { client, trusted, request_id, traceparent, tracestate })
+  if (verdict.kind === 'pass') flight.fields = verdict.value
+  return verdict
+}
+
+function limitSubject({ client, request, route, evidence }: Flight): LimitSubject {
+  return { client, principal: evidence.principal, route: route.name, header: (name) => header(request, name) }
+}
+
+function permitted({ permit, route, request, target, fields, evidence }: Flight): Permitted {
+  if (permit === undefined) throw new TypeError('nothing is permitted without a permit')
+  return { kind: 'permit', permit, route, request, target, fields, evidence }
+}
+
+function refused({ route, request, evidence }: Flight, verdict: Deny): Refused {
+  return { kind: 'refuse', deny: verdict, route, request, evidence }
+}
+
+/** Nothing of a request that was not admitted is believed: not even the trace it names. */
+function refusedAtAdmission(verdict: Deny, raw: RawRequest): Refused {
+  const evidence = newEvidence(newRequestId(), newTrace().trace_id)
+  evidence.client = raw.peer
+  return { kind: 'refuse', deny: verdict, route: undefined, request: undefined, evidence }
+}
