@@ -5,10 +5,13 @@
  */
 import { header, type Incoming } from '#request/incoming.ts'
 
-const bearerPattern = /^bearer +([^\s]+)$/i
+const SCHEME = 'bearer '
 
-/** Token of `Authorization: Bearer …`, or undefined for another scheme or a malformed header. */
+/** Token of `Authorization: Bearer …`, whatever characters it has; undefined for another scheme or none. */
 export function bearerToken(request: Incoming): string | undefined {
   const authorization = header(request, 'authorization')
-  return authorization === undefined ? undefined : bearerPattern.exec(authorization)?.[1]
+  if (authorization?.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return undefined
+  let start = SCHEME.length
+  while (authorization[start] === ' ') start += 1
+  return authorization.slice(start)
 }

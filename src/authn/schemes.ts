@@ -1,12 +1,14 @@
 /**
  * The kinds of schemes, and the schemas of authenticators in the file.
  *
- * To add a kind: a file in `schemes/` and a line in `kinds`.
+ * To add a kind: a file in `schemes/`, a line in `shape` and one in `buildScheme`.
  *
  * @module
  */
 import { z } from 'zod'
 
+import { keySourceOf } from './jwt/keys.ts'
+import type { KeySource } from './key-sets/source.ts'
 import type { AuthnDeps, Scheme } from './scheme.ts'
 import { apiKey } from './schemes/api-key.ts'
 import { jwt } from './schemes/jwt.ts'
@@ -44,4 +46,11 @@ function buildScheme(name: string, written: Authenticator, deps: AuthnDeps): Sch
   if (written.session !== undefined) return session.create(name, written.session, deps)
   if (written.api_key !== undefined) return apiKey.create(name, written.api_key, deps)
   throw new TypeError(`authenticator ${name} names no kind`)
+}
+
+/** Key sources that a version of the file uses: what `KeySets.retain` keeps once that version is in force. */
+export function keySourcesOf(authenticators: Readonly<Record<string, Authenticator>>): KeySource[] {
+  return Object.values(authenticators)
+    .map((written) => written.jwt && keySourceOf(written.jwt))
+    .filter((source) => source !== undefined)
 }

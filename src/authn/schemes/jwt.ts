@@ -1,10 +1,80 @@
-import { defineScheme } from '../scheme.ts'
-import { jwtOptions } from '../jwt/options.ts'
+/**
+ * JSON Web Tokens in `Authorization: Bearer` (RFC 7519, RFC 6750 §2.1).
+ *
+ * A token is this authenticator's when it has three segments and claims to come from its issuer. From then on it passes or
+ * is refused here, and no later scheme overturns that.
+ *
+ * @module
+ */
+import type { Evidence } from '#request/evidence.ts'
+import { header } from '#request/incoming.ts'
+import type { Principal } from '#request/principal.ts'
+import { andThen, skip, type Attempt, type Eventually, type Verdict } from '#request/verdict.ts'
+
+import { bearerToken } from '../bearer.ts'
+import { completeGrants } from '../grants.ts'
+import { withinTimes } from '../jwt/claims.ts'
+import { LONGEST_TOKEN } from '../jwt/compact.ts'
+import { keySetOf } from '../jwt/keys.ts'
+import { jwtOptions, type JwtOptions } from '../jwt/options.ts'
+import { verifiedKey, type Verified } from '../jwt/verified.ts'
+import { verifyToken } from '../jwt/verify.ts'
+import { defineScheme, type AuthnDeps } from '../scheme.ts'
 
 export const jwt = defineScheme({
   name: 'jwt',
   options: jwtOptions,
-  create: () => {
-    throw new TypeError('in progress')
+  create(name, options, deps) {
+    const prove = proof(name, options, deps)
+    const complete = completeGrants({ mode: options.grants, roles: deps.roles, lookups: deps.lookups })
+    return {
+      name,
+      kind: 'jwt',
+      credential: { headers: ['authorization'] },
+      challenge: 'Bearer',
+      addressed: (request) => header(request, 'authorization') !== undefined,
+      attempt(request, evidence, stale) {
+        const token = bearerToken(request)
+        if (token === undefined || token.length > LONGEST_TOKEN) return skip
+        return andThen(prove(token, evidence), (attempt: Attempt<Principal>) =>
+          attempt.kind === 'pass' ? complete(attempt.value, evidence, stale) : attempt,
+        )
+      },
+    }
   },
 })
+
+/** Proves a token from memory or by its signature, and leaves in the evidence which it was. */
+function proof(name: string, options: JwtOptions, { clock, keySets, metrics }: AuthnDeps) {
+  const keySet = keySetOf(name, options, keySets)
+  const verify = verifyToken({ authenticator: name, options, keySet, clock })
+  const keyOf = verifiedKey([name, options])
+  const { verified } = keySets
+
+  const recall = ({ validity, verdict, at }: Verified, evidence: Evidence): Verdict<Principal> => {
+    const now = clock()
+    evidence.authenticator = name
+    evidence.cache = 'l1'
+    evidence.cache_age = Math.max(0, now - at)
+    const valid = withinTimes(validity, now)
+    return valid.kind === 'deny' ? valid : verdict
+  }
+
+  const learn = (key: string, attempt: Attempt<Verified>, evidence: Evidence): Attempt<Principal> => {
+    if (attempt.kind === 'skip') return skip
+    evidence.authenticator = name
+    if (attempt.kind === 'deny') return attempt
+    evidence.cache = 'source'
+    evidence.cache_age = 0
+    verified.set(key, attempt.value)
+    metrics.cacheEntries.set({ cache: 'tokens' }, verified.size)
+    return attempt.value.verdict
+  }
+
+  return (token: string, evidence: Evidence): Eventually<Attempt<Principal>> => {
+    const key = keyOf(token)
+    const known = verified.get(key)
+    if (known !== undefined && keySet.trusts(known.key)) return recall(known, evidence)
+    return andThen(verify(token), (attempt: Attempt<Verified>) => learn(key, attempt, evidence))
+  }
+}
