@@ -65,6 +65,11 @@ export const denials = {
     title: 'Body too large',
     detail: 'The request body is larger than this route accepts.',
   },
+  expectation_failed: {
+    status: 417,
+    title: 'Expectation failed',
+    detail: 'Only `Expect: 100-continue` is understood here.',
+  },
 
   // Routing.
   route_unknown: { status: 404, title: 'Not found', detail: 'No route answers this host and path.' },

@@ -10,8 +10,6 @@ import { randomFillSync } from 'node:crypto'
 
 import { headerValues, type Incoming } from '#request/incoming.ts'
 
-type Headers = Pick<Incoming, 'names' | 'values'>
-
 export interface Trace {
   /** 32 hex digits. */
   readonly trace_id: string
@@ -59,7 +57,7 @@ export function newRequestId(): string {
  *
  * @param trusted whether the TCP peer is one of `trusted_proxies`
  */
-export function requestId(request: Headers, trusted: boolean): string {
+export function requestId(request: Incoming, trusted: boolean): string {
   const received = trusted ? single(request, 'x-request-id') : undefined
   return received !== undefined && requestIdPattern.test(received) ? received : newRequestId()
 }
@@ -78,11 +76,11 @@ export function newTrace(): Trace {
  *
  * @param trusted whether the TCP peer is one of `trusted_proxies`
  */
-export function traceFrom(request: Headers, trusted: boolean): Trace {
+export function traceFrom(request: Incoming, trusted: boolean): Trace {
   const parent = trusted ? parseTraceparent(single(request, 'traceparent')) : undefined
   if (parent === undefined) return newTrace()
   const trace = child(parent.trace_id, parent.parent_id, randomHex(24).slice(32), parent.sampled)
-  return { ...trace, tracestate: parseTracestate(headerValues(request as Incoming, 'tracestate')) }
+  return { ...trace, tracestate: parseTracestate(headerValues(request, 'tracestate')) }
 }
 
 function child(trace_id: string, parent_id: string | undefined, span_id: string, sampled: boolean): Trace {
@@ -91,7 +89,7 @@ function child(trace_id: string, parent_id: string | undefined, span_id: string,
 }
 
 /** A header that stands twice counts as absent: two values are two opinions. */
-function single(request: Headers, name: string): string | undefined {
+function single(request: Incoming, name: string): string | undefined {
   const index = request.names.indexOf(name)
   if (index === -1 || request.names.includes(name, index + 1)) return undefined
   return request.values[index]

@@ -1,0 +1,56 @@
+/**
+ * The open connections of a listener, and the answers being given on each.
+ *
+ * Node forgets a socket once it is upgraded and keeps serving busy ones after `close`; a drain needs to know all of them.
+ *
+ * @module
+ */
+import type { ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+const MOST_PIPELINED = 64
+
+export class Connections {
+  /** Answers begun and not finished, the eldest first: more than one only when the client pipelines. */
+  readonly #open = new Map<Duplex, ServerResponse[]>()
+  #last = false
+
+  add(socket: Duplex): void {
+    this.#open.set(socket, [])
+    socket.once('close', () => this.#open.delete(socket))
+  }
+
+  /** Notes a new answer; false when the client has sent too many requests ahead, whose connection is cut then. */
+  begin(socket: Duplex, response: ServerResponse): boolean {
+    response.on('error', ignore)
+    if (this.#last) response.shouldKeepAlive = false
+    const answers = this.#open.get(socket)
+    if (answers === undefined) return true
+    while (answers[0]?.writableFinished === true) answers.shift()
+    answers.push(response)
+    if (answers.length <= MOST_PIPELINED) return true
+    socket.destroy()
+    return false
+  }
+
+  /** True while part of an answer is out: a second answer must not be written into it. */
+  isAnswering(socket: Duplex): boolean {
+    const eldest = this.#open.get(socket)?.find((response) => !response.writableFinished)
+    return eldest?.headersSent === true
+  }
+
+  /** From now on every answer ends its connection, also those that have not begun yet. */
+  lastAnswers(): void {
+    this.#last = true
+    for (const answers of this.#open.values()) {
+      for (const response of answers) if (!response.headersSent) response.shouldKeepAlive = false
+    }
+  }
+
+  cut(): void {
+    for (const socket of this.#open.keys()) socket.destroy()
+  }
+}
+
+/** An answer that cannot be written ends by itself; without a listener its error would end the process. */
+function ignore(): void {}

@@ -1,0 +1,167 @@
+/**
+ * An HTTP/1.1 listener as every plane uses it: node:http with deadlines for slow clients, bounds for greedy ones,
+ * and an answer of ours for everything the parser refuses.
+ *
+ * Node has no deadline for a request's body here: only the route knows how long an upload may take.
+ *
+ * @module
+ */
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerOptions as NodeOptions, type ServerResponse } from 'node:http'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+import { deny, type Eventually } from '#request/verdict.ts'
+import type { Logger } from '#telemetry/log.ts'
+import type { Metrics } from '#telemetry/metrics.ts'
+import { newRequestId } from '#telemetry/trace.ts'
+import type { Address } from '#values/network.ts'
+
+import { Connections } from './connections.ts'
+import { refuse, refuseSocket } from './respond.ts'
+
+/** Who answers. A handler that throws or rejects is a defect: it is logged and answered with a 500. */
+export interface Handlers {
+  /** @param expects_continue the client waits for `response.writeContinue()` before it sends its body */
+  request(request: IncomingMessage, response: ServerResponse, expects_continue: boolean): Eventually<void>
+  /** `Upgrade: websocket`, nothing else; without this handler such requests are ordinary ones. */
+  upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer): Eventually<void>
+}
+
+export interface ServerOptions {
+  readonly log: Logger
+  readonly metrics: Pick<Metrics, 'malformed' | 'connectionsRefused'>
+  /** Milliseconds a client may take for the head of a request. */
+  readonly headersTimeout?: number
+  /** Milliseconds a connection may idle between requests: longer than balancers keep theirs, so that they end them, not we. */
+  readonly keepAliveTimeout?: number
+  /** Bytes of a request's head. */
+  readonly maxHeaderSize?: number
+  readonly maxConnections?: number
+}
+
+/** A listener and the end of its life. */
+export interface HttpServer {
+  /** Begins to listen; the address tells the port when 0 asked for a free one. */
+  listen(address: Address): Promise<Address>
+  /** From now on every answer, also those in flight, ends its connection. */
+  lastAnswers(): void
+  /** Stops listening and closes idle connections; resolves when the last one has ended. */
+  stop(): Promise<void>
+  /** Cuts every connection that is left, upgraded ones too. */
+  cut(): void
+}
+
+/** Makes a listener; nothing is bound before `listen`. */
+export function createHttpServer(options: ServerOptions, handlers: Handlers): HttpServer {
+  const { log, metrics } = options
+  const connections = new Connections()
+  const server = createServer(nodeOptions(options, handlers))
+  server.maxHeadersCount = 0 // Node would cut the list short without a word; `maxHeaderSize` bounds it
+  server.maxConnections = options.maxConnections ?? 16_384
+
+  const failed = (error: unknown) => {
+    const request_id = newRequestId()
+    log.error({ request_id, err: error }, 'request failed')
+    return [deny('internal_error', 'handler threw'), { request_id }] as const
+  }
+  const serve = (request: IncomingMessage, response: ServerResponse, expects: boolean) => {
+    if (!connections.begin(request.socket, response)) return
+    guard(
+      () => handlers.request(request, response, expects),
+      (error) => refuse(response, ...failed(error)),
+    )
+  }
+  const malformed = (socket: Duplex, refusal: ReturnType<typeof deny>) => {
+    const request_id = newRequestId()
+    metrics.malformed.inc({ outcome: refusal.code })
+    log.debug({ request_id, outcome: refusal.code, note: refusal.note }, 'malformed request')
+    refuseSocket(socket, refusal, { request_id })
+  }
+
+  server.on('connection', (socket: Socket) => connections.add(socket))
+  server.on('error', (error) => log.warn({ err: error }, 'listener failed'))
+  server.on('drop', () => metrics.connectionsRefused.inc())
+  server.on('request', (request, response) => serve(request, response, false))
+  server.on('checkContinue', (request, response) => serve(request, response, true))
+  server.on('checkExpectation', (_, response) =>
+    refuse(response, deny('expectation_failed', 'Expect other than 100-continue'), { request_id: newRequestId() }),
+  )
+  server.on('connect', (_, socket) => malformed(socket, deny('method_not_allowed', 'CONNECT', { Allow: 'GET' })))
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy()) // the parser's own listener has left the socket
+    guard(
+      () => handlers.upgrade?.(request, socket, head),
+      (error) => refuseSocket(socket, ...failed(error)),
+    )
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (error.code === 'ECONNRESET' || connections.isAnswering(socket)) socket.destroy()
+    else malformed(socket, deny(outcomeOf(error.code), error.code ?? 'no code'))
+  })
+
+  return {
+    listen: (address) => listen(server, address),
+    lastAnswers: () => connections.lastAnswers(),
+    stop: () =>
+      new Promise((resolve) => {
+        connections.lastAnswers()
+        server.close(() => resolve())
+      }),
+    cut: () => connections.cut(),
+  }
+}
+
+function nodeOptions(options: ServerOptions, handlers: Handlers): NodeOptions {
+  return {
+    headersTimeout: options.headersTimeout ?? 10_000,
+    requestTimeout: 0,
+    keepAliveTimeout: options.keepAliveTimeout ?? 75_000,
+    connectionsCheckingInterval: 1000,
+    maxHeaderSize: options.maxHeaderSize ?? 16 * 1024,
+    insecureHTTPParser: false,
+    requireHostHeader: false, // admission refuses in our words
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 30_000,
+    shouldUpgradeCallback: ({ headers }) =>
+      handlers.upgrade !== undefined && headers.upgrade?.toLowerCase() === 'websocket',
+  }
+}
+
+/** Runs a handler; what it throws, now or later, is answered by `failed`. */
+function guard(run: () => Eventually<void>, failed: (error: unknown) => void): void {
+  try {
+    const running = run()
+    if (running instanceof Promise) running.catch(failed)
+  } catch (error) {
+    failed(error)
+  }
+}
+
+function outcomeOf(code: string | undefined) {
+  if (code === 'HPE_HEADER_OVERFLOW') return 'headers_too_large'
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'request_malformed'
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is taken',
+  EADDRNOTAVAIL: 'the address is not one of this machine',
+  EACCES: 'the system does not allow this port',
+}
+
+/** @throws Error that names the address and the reason */
+async function listen(server: Server, { host, port }: Address): Promise<Address> {
+  try {
+    const listening = once(server, 'listening')
+    server.listen({ host, port, backlog: 1024 })
+    await listening
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error)
+    throw new Error(`cannot listen on ${host}:${port}: ${reasons[code] ?? 'the system refused'} (${code})`, {
+      cause: error,
+    })
+  }
+  const bound = server.address() as AddressInfo
+  return { host: bound.address, port: bound.port }
+}
