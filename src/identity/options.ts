@@ -10,7 +10,7 @@ import { collapse, hopByHop } from '#request/fields.ts'
 import type { IdentityHeader } from './header.ts'
 import { presets, type PresetName } from './presets.ts'
 
-const token = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,64}$/ // RFC 9110 §5.6.2
+const token = /^(?=.*[A-Za-z0-9])[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,64}$/ // RFC 9110 §5.6.2
 const names = ['heimdall', 'oauth2-proxy', 'remote-user', 'kong'] as const satisfies readonly PresetName[]
 
 /** Headers with a meaning of their own on the way to a service, in the form that `collapse` gives them. */
@@ -40,8 +40,10 @@ const taken: ReadonlySet<string> = new Set(
 const headerName = z
   .string('must be the name of a header')
   .regex(token, 'must be the name of a header, such as X-User')
-  .refine((name) => collapse(name) !== '', 'must be the name of a header, such as X-User')
-  .refine((name) => !taken.has(collapse(name)), 'is a header that carries something else and cannot carry identity')
+  .refine(
+    (name) => !token.test(name) || !taken.has(collapse(name)),
+    'is a header that carries something else and cannot carry identity',
+  )
 
 function noTwoCollapse(map: Readonly<Record<string, string>>): boolean {
   const collapsed = Object.values(map).map(collapse)

@@ -34,9 +34,12 @@ function addressOf(text: string): Address {
 export function address() {
   return z
     .string('must be HOST:PORT')
-    .regex(addressPattern, { error: 'must be HOST:PORT such as 0.0.0.0:8080', abort: true })
-    .refine((text) => !text.startsWith('[') || isIPv6(addressOf(text).host), 'has brackets around what is not IPv6')
-    .refine((text) => addressOf(text).port <= 65_535, 'has a port above 65535')
+    .regex(addressPattern, 'must be HOST:PORT such as 0.0.0.0:8080')
+    .refine(
+      (text) => !/^\[.*\]:\d+$/.test(text) || isIPv6(addressOf(text).host),
+      'has brackets around what is not IPv6',
+    )
+    .refine((text) => !(addressOf(text).port > 65_535), 'has a port above 65535')
     .transform(addressOf)
 }
 

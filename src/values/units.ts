@@ -33,6 +33,7 @@ function rateOf(text: string): Rate {
   return { count: Number(count), period: milliseconds(/^\d/.test(period) ? period : `1${period}`) }
 }
 
+// Bounds are checked as `!(value < least)`: NaN, which a malformed text gives, has been complained about already.
 const durationHint = 'must be a duration such as 250ms, 30s, 5m or 1h'
 const sizeHint = 'must be a size such as 64KiB or 1MiB'
 const rateHint = 'must be a rate such as 100/min or 5/10s'
@@ -44,9 +45,9 @@ const rateHint = 'must be a rate such as 100/min or 5/10s'
 export function duration({ min = '0ms', max = '36500d' }: { min?: string; max?: string } = {}) {
   return z
     .string(durationHint)
-    .regex(durationPattern, { error: durationHint, abort: true })
-    .refine((text) => milliseconds(text) >= milliseconds(min), `must be at least ${min}`)
-    .refine((text) => milliseconds(text) <= milliseconds(max), `must be at most ${max}`)
+    .regex(durationPattern, durationHint)
+    .refine((text) => !(milliseconds(text) < milliseconds(min)), `must be at least ${min}`)
+    .refine((text) => !(milliseconds(text) > milliseconds(max)), `must be at most ${max}`)
     .transform(milliseconds)
 }
 
@@ -54,8 +55,8 @@ export function duration({ min = '0ms', max = '36500d' }: { min?: string; max?: 
 export function size() {
   return z
     .string(sizeHint)
-    .regex(sizePattern, { error: sizeHint, abort: true })
-    .refine((text) => Number.isSafeInteger(bytes(text)), 'is too large to be counted')
+    .regex(sizePattern, sizeHint)
+    .refine((text) => !(bytes(text) > Number.MAX_SAFE_INTEGER), 'is too large to be counted')
     .transform(bytes)
 }
 
@@ -63,8 +64,8 @@ export function size() {
 export function rate() {
   return z
     .string(rateHint)
-    .regex(ratePattern, { error: rateHint, abort: true })
-    .refine((text) => rateOf(text).period >= 1000, 'must have a period of at least 1s')
-    .refine((text) => rateOf(text).period <= milliseconds('366d'), 'must have a period of at most 366d')
+    .regex(ratePattern, rateHint)
+    .refine((text) => !(rateOf(text).period < 1000), 'must have a period of at least 1s')
+    .refine((text) => !(rateOf(text).period > milliseconds('366d')), 'must have a period of at most 366d')
     .transform(rateOf)
 }
