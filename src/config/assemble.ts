@@ -105,7 +105,7 @@ function merge(merged: Merged, data: Tree, { file, value, findings, substituted 
   const complain = (finding: Finding) => merged.problems.push(locate(file, finding))
   for (const key of strangers)
     complain({ path: [key], message: 'cannot stand in an included file: only routes can', key: true })
-  if (routes === undefined) complain({ path: [], message: 'must hold a list of routes' })
+  if (routes === undefined && value !== undefined) complain({ path: [], message: 'must hold a list of routes' })
 
   const into = routesOf(data) ?? []
   if (data['routes'] === undefined) data['routes'] = into

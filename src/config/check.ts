@@ -23,8 +23,8 @@ export interface DraftRoute {
 export interface Draft {
   readonly file: ConfigFile
   readonly routes: readonly DraftRoute[]
-  /** Every name that is written, also of entries with mistakes: a reference to one is no mistake of its own. */
-  readonly names: Readonly<Record<'upstreams' | 'authenticators' | 'limits', ReadonlySet<string>>>
+  /** Every name that is written, also of entries with mistakes: a reference to one is no mistake of its own. None when unreadable. */
+  readonly names: Readonly<Record<'upstreams' | 'authenticators' | 'limits', ReadonlySet<string> | undefined>>
   readonly folder: string
   readonly world: World
   /** Hears of every file that is read. */

@@ -15,6 +15,7 @@ const DEEPEST = 64
 const forbidden = new Set(['__proto__', 'constructor', 'prototype'])
 
 export interface Data {
+  /** Undefined when the tree is too large. */
   readonly value: unknown
   readonly findings: readonly Finding[]
   /** Paths (`pathKey`) of scalars that held a placeholder: their values are text, whatever they look like. */
@@ -38,6 +39,10 @@ interface Walk {
 export function toData(root: ParsedNode, values: Values): Data {
   const walk: Walk = { values, findings: [], substituted: new Set(), anchors: new Map(), left: MOST_NODES }
   const value = plain(root, [], walk)
+  if (walk.left < 0) {
+    const finding = { path: [], message: `holds more than ${MOST_NODES} values, aliases included` }
+    return { value: undefined, findings: [finding], substituted: walk.substituted }
+  }
   return { value, findings: walk.findings, substituted: walk.substituted }
 }
 
@@ -49,7 +54,6 @@ function plain(node: ParsedNode | null, path: Path, walk: Walk): unknown {
   if (node === null) return null
   if (walk.left < 0) return undefined
   walk.left -= 1
-  if (walk.left < 0) return flaw(walk, [], `holds more than ${MOST_NODES} values, aliases included`)
   if (path.length > DEEPEST)
     return flaw(walk, path.slice(0, 1), `nests deeper than ${DEEPEST} levels, aliases included`)
 

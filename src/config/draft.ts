@@ -1,0 +1,37 @@
+/**
+ * The draft: what could be read of the file, with routes merged, for the checks.
+ *
+ * @module
+ */
+import type { Assembled } from './assemble.ts'
+import type { Draft } from './check.ts'
+import type { World } from './files.ts'
+import { mergeRoute } from './merge.ts'
+import type { Parsed } from './parse.ts'
+
+/** Makes the draft; none when not even the frame of the file is sound. */
+export function draftOf(
+  assembled: Assembled,
+  { file, positions }: Parsed,
+  world: World,
+  onFile: (path: string) => void,
+): Draft | undefined {
+  if (file === undefined) return undefined
+  const routes = file.routes.map((written, index) => {
+    const path = ['routes', positions[index] ?? index]
+    const { file: source, line } = assembled.locate({ path, message: '' })
+    return { path, written, merged: mergeRoute(file, written, { file: source, line }) }
+  })
+  const names = {
+    upstreams: namesIn(assembled.data, 'upstreams'),
+    authenticators: namesIn(assembled.data, 'authenticators'),
+    limits: namesIn(assembled.data, 'limits'),
+  }
+  return { file, routes, names, folder: assembled.folder, world, onFile }
+}
+
+function namesIn(data: unknown, block: string): ReadonlySet<string> | undefined {
+  const entries: unknown = typeof data === 'object' && data !== null ? Reflect.get(data, block) : undefined
+  if (entries === undefined) return new Set()
+  return typeof entries === 'object' && entries !== null ? new Set(Object.keys(entries)) : undefined
+}

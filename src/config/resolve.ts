@@ -1,0 +1,52 @@
+/**
+ * From a draft that nothing is wrong with to the configuration.
+ *
+ * @module
+ */
+import type { Authenticator } from '#authn/schemes.ts'
+
+import type { Draft } from './check.ts'
+import type { Config } from './config.ts'
+import { defined } from './defined.ts'
+import { fromFolder } from './files.ts'
+import type { UpstreamOptions } from './upstream.ts'
+
+const EMBEDDED = 'embedded:'
+
+/** Resolves paths of files against the folder of the main file and gives limits their names. */
+export function resolveConfig({ file, routes, folder }: Draft): Config {
+  const { admin, version, listen, probes, grace, trusted_proxies, roles, identity, accept_risk, log } = file
+  const { redis, postgres } = file.stores
+  return {
+    ...{ version, listen, probes, grace, trusted_proxies, roles, identity, accept_risk, log },
+    ...defined({ admin }),
+    stores: defined({ redis, postgres: postgres === undefined ? undefined : store(postgres, folder) }),
+    upstreams: mapValues(file.upstreams, (upstream) => withBundle(upstream, folder)),
+    authenticators: mapValues(file.authenticators, (authenticator) => withKeyFile(authenticator, folder)),
+    limits: mapValues(file.limits, (limit, name) => ({ name, ...limit })),
+    routes: routes.map(({ merged }) => merged),
+  }
+}
+
+function mapValues<T, U>(
+  record: Readonly<Record<string, T>>,
+  change: (value: T, name: string) => U,
+): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value, name)]))
+}
+
+function store(postgres: string, folder: string): string {
+  if (!postgres.startsWith(EMBEDDED)) return postgres
+  return `${EMBEDDED}${fromFolder(folder, postgres.slice(EMBEDDED.length))}`
+}
+
+function withBundle(upstream: UpstreamOptions, folder: string): UpstreamOptions {
+  const { tls } = upstream
+  return tls === undefined ? upstream : { ...upstream, tls: { ...tls, ca: fromFolder(folder, tls.ca) } }
+}
+
+function withKeyFile(authenticator: Authenticator, folder: string): Authenticator {
+  const { jwt } = authenticator
+  if (jwt?.jwks_file === undefined) return authenticator
+  return { ...authenticator, jwt: { ...jwt, jwks_file: fromFolder(folder, jwt.jwks_file) } }
+}
