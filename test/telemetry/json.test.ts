@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+
+import * as fc from 'fast-check'
+
+import { escapeInvisible, jsonText } from '#telemetry/json.ts'
+
+suite('jsonText', () => {
+  test('says the same as JSON.stringify about plain text', () => {
+    for (const text of ['', 'orders-read', '/api/orders/17', 'a "quoted" \\ word']) {
+      assert.equal(jsonText(text), JSON.stringify(text))
+    }
+  })
+
+  test('can be read back as exactly the text that went in, whatever it was', () => {
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => JSON.parse(jsonText(text, Infinity)) === text))
+  })
+
+  test('stays on one line and holds nothing a terminal acts on', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.integer({ min: 0, max: 0x2100 }).map((code) => String.fromCharCode(code)) }),
+        (text) => !/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e]/.test(jsonText(text)),
+      ),
+    )
+  })
+
+  test('cuts long text and shows that it did', () => {
+    assert.equal(jsonText('x'.repeat(300)), `"${'x'.repeat(256)}…"`)
+    assert.equal(jsonText('x'.repeat(256)), `"${'x'.repeat(256)}"`)
+  })
+
+  test('leaves valid JSON when the cut goes through a surrogate pair', () => {
+    assert.equal(JSON.parse(jsonText('ab😀', 3)), 'ab\ud83d…')
+  })
+})
+
+suite('escapeInvisible', () => {
+  test('changes the spelling of a JSON text, not its meaning', () => {
+    const line = '{"a":"\u009b31m\u2028\u202e\u007f\ufeff","b":"é😀"}'
+    assert.deepEqual(JSON.parse(escapeInvisible(line)), JSON.parse(line))
+    assert.equal(escapeInvisible('"\u009b\u2028"'), '"\\u009b\\u2028"')
+  })
+})
