@@ -34,19 +34,14 @@ interface Origin {
   readonly index: number
 }
 
-/**
- * Reads the file at `path` and all it pulls in.
- *
- * @param onFile hears of every file and folder whose change changes the configuration
- */
-export function assemble(path: string, world: World, onFile: (path: string) => void): Assembled {
+/** Reads the file at `path` and all it pulls in. */
+export function assemble(path: string, world: World): Assembled {
   const folder = dirname(resolve(path))
-  onFile(resolve(path))
   const read = readMain(path, world)
   if ('problems' in read) return unreadable(folder, read.problems)
 
   const { file } = read
-  const values = { world, folder, onFile }
+  const values = { world, folder }
   const { value: data, findings, substituted } = toData(file.root, values)
   const merged: Merged = {
     data,
@@ -69,7 +64,7 @@ export function assemble(path: string, world: World, onFile: (path: string) => v
 
 function readMain(path: string, world: World): ReturnType<typeof readYaml> {
   try {
-    return readYaml(path, world.readFile(path))
+    return readYaml(path, world.readFile(resolve(path)))
   } catch (error) {
     const message = `cannot be read: ${readFailure(error)}`
     return { problems: [{ file: path, line: 0, column: 0, path: '', message }] }

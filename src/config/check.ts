@@ -27,8 +27,6 @@ export interface Draft {
   readonly names: Readonly<Record<'upstreams' | 'authenticators' | 'limits', ReadonlySet<string> | undefined>>
   readonly folder: string
   readonly world: World
-  /** Hears of every file that is read. */
-  readonly onFile: (path: string) => void
 }
 
 export type Check = (draft: Draft) => Finding[]

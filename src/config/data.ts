@@ -77,10 +77,16 @@ function content(node: Exclude<ParsedNode, Alias.Parsed>, path: Path, walk: Walk
   return 'text' in put ? put.text : flaw(walk, path, put.flaw)
 }
 
+/** The text of a mapping's key; numbers and booleans as they are written. */
+export function keyText(key: ParsedNode): string | undefined {
+  if (!isScalar(key)) return undefined
+  return typeof key.value === 'string' ? key.value : key.source
+}
+
 function mapping(node: YAMLMap.Parsed, path: Path, walk: Walk): Record<string, unknown> {
   const data: Record<string, unknown> = {}
   for (const { key, value } of node.items) {
-    const name = isScalar(key) && key.value !== null ? String(key.value) : undefined
+    const name = keyText(key)
     if (name === undefined) flaw(walk, path, 'has a key that is no text')
     else if (forbidden.has(name))
       walk.findings.push({ path: [...path, name], message: 'is a key that no file may use', key: true })

@@ -10,12 +10,7 @@ import { mergeRoute } from './merge.ts'
 import type { Parsed } from './parse.ts'
 
 /** Makes the draft; none when not even the frame of the file is sound. */
-export function draftOf(
-  assembled: Assembled,
-  { file, positions }: Parsed,
-  world: World,
-  onFile: (path: string) => void,
-): Draft | undefined {
+export function draftOf(assembled: Assembled, { file, positions }: Parsed, world: World): Draft | undefined {
   if (file === undefined) return undefined
   const routes = file.routes.map((written, index) => {
     const path = ['routes', positions[index] ?? index]
@@ -27,7 +22,7 @@ export function draftOf(
     authenticators: namesIn(assembled.data, 'authenticators'),
     limits: namesIn(assembled.data, 'limits'),
   }
-  return { file, routes, names, folder: assembled.folder, world, onFile }
+  return { file, routes, names, folder: assembled.folder, world }
 }
 
 function namesIn(data: unknown, block: string): ReadonlySet<string> | undefined {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
 
@@ -17,6 +18,32 @@ export interface World {
 export const disk: Omit<World, 'env'> = {
   readFile: (path) => readFileSync(path, 'utf8'),
   listFolder: (path) => readdirSync(path),
+}
+
+/** What a configuration was made of: absolute paths of files and folders, each with the print of what was found there. */
+export type Sources = ReadonlyMap<string, string>
+
+/** The print of a file or folder that cannot be read. */
+export const UNREADABLE = 'unreadable'
+
+/** Tells contents apart; a folder's contents are its sorted names. */
+export function printOf(contents: string | readonly string[]): string {
+  const text = typeof contents === 'string' ? contents : contents.toSorted().join('/')
+  return createHash('sha256').update(text).digest('hex')
+}
+
+/** A world that notes what is read from it. */
+export function recording(world: World): { readonly world: World; readonly sources: Sources } {
+  const sources = new Map<string, string>()
+  const noting =
+    <T extends string | readonly string[]>(read: (path: string) => T) =>
+    (path: string): T => {
+      sources.set(path, UNREADABLE)
+      const contents = read(path)
+      sources.set(path, printOf(contents))
+      return contents
+    }
+  return { world: { env: world.env, readFile: noting(world.readFile), listFolder: noting(world.listFolder) }, sources }
 }
 
 /** Resolves a path of the file: relative ones start at the folder of the file, wherever the process was started. */

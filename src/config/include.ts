@@ -40,7 +40,6 @@ export function readIncludes(patterns: unknown, values: Values, mainName: string
   return { included, findings, problems }
 
   function readOne(path: string, index: number): void {
-    values.onFile(path)
     try {
       const read = readYaml(join(dirname(mainName), relative(values.folder, path)), values.world.readFile(path))
       if ('problems' in read) problems.push(...read.problems)
@@ -52,12 +51,11 @@ export function readIncludes(patterns: unknown, values: Values, mainName: string
 }
 
 /** Paths that a pattern stands for, sorted, or what is wrong with it. One `*`, in the file name. */
-function expand(pattern: string, { world, folder, onFile }: Values): string[] | string {
+function expand(pattern: string, { world, folder }: Values): string[] | string {
   const path = fromFolder(folder, pattern)
   if (!path.includes('*')) return [path]
   const [before = '', after = '', ...more] = basename(path).split('*')
   if (more.length > 0 || dirname(path).includes('*')) return 'may have one `*`, in the name of the file'
-  onFile(dirname(path))
   try {
     const names = world.listFolder(dirname(path)).filter((name) => {
       return (

@@ -94,7 +94,7 @@ function ofUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, data: unknown)
   const likely = alternatives.filter((issues) => against(issues) === least)
   const [first = []] = likely
   const inner = (issues: readonly Issue[]) =>
-    issues.flatMap((one) => findingsOf({ ...one, path: [...path, ...one.path] } as Issue, data))
+    issues.flatMap((one) => findingsOf({ ...one, path: [...path, ...one.path] }, data))
   if (first.some((one) => one.path.length > 0 || one.code === 'unrecognized_keys')) return inner(first)
   const messages = new Set(likely.flatMap(inner).map(({ message }) => message.replace(/^must be /, '')))
   const [finding] = inner(first)

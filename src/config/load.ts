@@ -10,7 +10,7 @@
 import { assemble } from './assemble.ts'
 import { checks } from './checks.ts'
 import type { Config } from './config.ts'
-import type { World } from './files.ts'
+import { recording, type Sources, type World } from './files.ts'
 import { pathKey } from './data.ts'
 import { draftOf } from './draft.ts'
 import { refuseLater } from './later.ts'
@@ -26,33 +26,30 @@ export interface Loaded {
   readonly config: Config
   /** Worth saying, but nothing that keeps the file from being used. */
   readonly warnings: readonly Problem[]
-  /** Absolute paths of all files and folders it was made of: what to watch. */
-  readonly sources: readonly string[]
+  readonly sources: Sources
 }
 
 /** A file that must not be put to use. */
 export interface Rejected {
   /** All of them, in the order of the file. */
   readonly problems: readonly Problem[]
-  readonly sources: readonly string[]
+  readonly sources: Sources
 }
 
 /** Loads the configuration at `path`. */
 export function loadConfig(path: string, world: World): Loaded | Rejected {
-  const files = new Set<string>()
-  const onFile = (file: string) => void files.add(file)
-  const assembled = assemble(path, world, onFile)
+  const { world: noted, sources } = recording(world)
+  const assembled = assemble(path, noted)
   if (assembled.data === undefined)
-    return { problems: [...assembled.problems, ...assembled.findings.map(assembled.locate)], sources: [...files] }
+    return { problems: [...assembled.problems, ...assembled.findings.map(assembled.locate)], sources }
 
   const later = refuseLater(assembled.data)
   const parsed = parseFile(assembled.data, assembled.substituted)
-  const draft = draftOf(assembled, parsed, world, onFile)
+  const draft = draftOf(assembled, parsed, noted)
   const risks = draft === undefined ? noRisks : reviewRisks(draft)
   const checked = draft === undefined ? [] : checks.flatMap((check) => check(draft))
   const findings = firstOfEach([...assembled.findings, ...later], parsed.findings, [...checked, ...risks.findings])
   const problems = inOrder([...assembled.problems, ...findings.map(assembled.locate)])
-  const sources = [...files]
   if (draft === undefined || problems.length > 0) return { problems, sources }
   return { config: resolveConfig(draft), warnings: risks.warnings.map(assembled.locate), sources }
 }

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { isMap, isScalar, isSeq, type ParsedNode } from 'yaml'
+import { isMap, isSeq, type ParsedNode } from 'yaml'
 
+import { keyText } from './data.ts'
 import { pathText, type Finding, type Path, type Problem } from './problem.ts'
 import type { YamlFile } from './yaml-file.ts'
 
@@ -43,6 +44,6 @@ function child(node: ParsedNode, step: string | number): Child | undefined {
     return value === undefined ? undefined : { value }
   }
   if (!isMap(node)) return undefined
-  const pair = node.items.findLast(({ key }) => isScalar(key) && String(key.value) === String(step))
+  const pair = node.items.findLast(({ key }) => keyText(key) === String(step))
   return pair === undefined ? undefined : { key: pair.key.range[0], value: pair.value }
 }

@@ -15,11 +15,18 @@ const EMBEDDED = 'embedded:'
 
 /** Resolves paths of files against the folder of the main file and gives limits their names. */
 export function resolveConfig({ file, routes, folder }: Draft): Config {
-  const { admin, version, listen, probes, grace, trusted_proxies, roles, identity, accept_risk, log } = file
   const { redis, postgres } = file.stores
   return {
-    ...{ version, listen, probes, grace, trusted_proxies, roles, identity, accept_risk, log },
-    ...defined({ admin }),
+    ...defined({ admin: file.admin }),
+    version: file.version,
+    listen: file.listen,
+    probes: file.probes,
+    grace: file.grace,
+    trusted_proxies: file.trusted_proxies,
+    roles: file.roles,
+    identity: file.identity,
+    accept_risk: file.accept_risk,
+    log: file.log,
     stores: defined({ redis, postgres: postgres === undefined ? undefined : store(postgres, folder) }),
     upstreams: mapValues(file.upstreams, (upstream) => withBundle(upstream, folder)),
     authenticators: mapValues(file.authenticators, (authenticator) => withKeyFile(authenticator, folder)),

@@ -14,12 +14,11 @@ const variable = /^([A-Za-z_]\w*)(?::-(.*))?$/s
 
 type Put = { readonly text: string } | { readonly flaw: string }
 
-/** What placeholders are replaced from; `onFile` hears of every file that is read. */
+/** What placeholders are replaced from. */
 export interface Values {
   readonly world: World
   /** Folder that relative paths start at. */
   readonly folder: string
-  readonly onFile: (path: string) => void
 }
 
 /** Replaces every placeholder of a text, or says what is wrong with the first bad one. */
@@ -46,9 +45,8 @@ function valueOf(inner: string, values: Values): Put {
     : { text: fallback }
 }
 
-function fileValue(written: string, { world, folder, onFile }: Values): Put {
+function fileValue(written: string, { world, folder }: Values): Put {
   const path = fromFolder(folder, written)
-  onFile(path)
   try {
     const text = world.readFile(path)
     if (text.length > LARGEST_SECRET) return { flaw: 'names a file that is larger than 64 KiB' }

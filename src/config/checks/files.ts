@@ -21,13 +21,12 @@ export const files: Check = (draft) =>
     return message === undefined ? [] : [{ path, message } satisfies Finding]
   })
 
-function bundleFlaw({ folder, world, onFile }: Draft, written: string): string | undefined {
+function bundleFlaw({ folder, world }: Draft, written: string): string | undefined {
   const path = fromFolder(folder, written)
-  onFile(path)
   try {
     const found = world.readFile(path).match(certificate) ?? []
-    for (const pem of found) new X509Certificate(pem)
-    return found.length === 0 ? 'names a file without a PEM certificate' : undefined
+    const certificates = found.map((pem) => new X509Certificate(pem))
+    return certificates.length === 0 ? 'names a file without a PEM certificate' : undefined
   } catch (error) {
     const isCrypto = error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_OSSL')
     return isCrypto
