@@ -20,8 +20,10 @@ export interface LimitReport {
   /** Period of the rate in seconds. */
   readonly period: number
   readonly remaining: number
-  /** Seconds until at least one more request would pass; 0 when one would pass now. */
+  /** Seconds until `remaining` grows, so until a refused request would pass; 0 when nothing is counted. */
   readonly reset: number
+  /** Whether clients may read it on every answer (`report: true`). */
+  readonly reported: boolean
   /** `fallback`: Redis was down and `on_store_down` answered. */
   readonly store: 'memory' | 'redis' | 'fallback'
 }

@@ -1,0 +1,89 @@
+/**
+ * Limiting: a request passes when every limit of the stage has room for it, and then counts under each.
+ *
+ * A refused request counts nowhere. Limits in memory answer at once and are asked first; those in Redis are
+ * asked together, in one round trip. What was counted before another limit refused is given back.
+ *
+ * @module
+ */
+import type { Evidence, LimitReport } from '#request/evidence.ts'
+import { deny, passed, type Eventually, type Verdict } from '#request/verdict.ts'
+
+import { chargeFallback, chargeMemory, chargeShared, refused, undo, type Charge } from './charge.ts'
+import { refusalHeaders } from './headers.ts'
+import type { LimitSubject } from './key.ts'
+import type { Limiter, NamedLimit } from './limiter.ts'
+import type { Limiters } from './limiters.ts'
+
+/** What limits are compiled with; lives as long as the process. */
+export type LimitDeps = Pick<Limiters, 'limiter' | 'shared'>
+
+interface AdmitOptions {
+  /** Records what would have been refused, and lets it pass. */
+  readonly shadow: boolean
+}
+
+/**
+ * Compiles the limits of one stage.
+ *
+ * @denies rate_limited with `Retry-After` when a limit is used up
+ * @denies limits_unavailable when Redis is away and a limit says `on_store_down: deny`
+ */
+export function admitLimits(limits: readonly NamedLimit[], { shadow }: AdmitOptions, deps: LimitDeps) {
+  const limiters = limits.map((limit) => deps.limiter(limit))
+  const local = limiters.filter((limiter) => limiter.redis === undefined)
+  const shared = limiters.filter((limiter) => limiter.redis !== undefined)
+
+  return (subject: LimitSubject, evidence: Evidence): Eventually<Verdict<undefined>> => {
+    const charges = local.map((limiter) => chargeMemory(limiter, subject, 'memory'))
+    if (shared.length === 0 || charges.some(refused)) return conclude(charges, evidence, shadow)
+    return askShared(shared, subject, deps).then((more) => conclude([...charges, ...more], evidence, shadow))
+  }
+}
+
+async function askShared(limiters: readonly Limiter[], subject: LimitSubject, deps: LimitDeps): Promise<Charge[]> {
+  const charges = await deps.shared.attempt(() =>
+    Promise.all(limiters.flatMap((one) => (one.redis === undefined ? [] : chargeShared(one, one.redis, subject)))),
+  )
+  return charges ?? limiters.map((limiter) => chargeFallback(limiter, subject))
+}
+
+function conclude(charges: readonly Charge[], evidence: Evidence, shadow: boolean): Verdict<undefined> {
+  const denied = charges.some(refused)
+  if (denied) charges.forEach(undo)
+  for (const charge of charges) record(charge, denied, evidence)
+  if (!denied) return passed
+  const denial = refusal(charges, evidence)
+  if (!shadow) return denial
+  evidence.shadow ??= denial.code
+  return passed
+}
+
+function record({ limiter, store, taken }: Charge, denied: boolean, evidence: Evidence): void {
+  if (taken === undefined) {
+    limiter.tally[store].unavailable += 1
+    return
+  }
+  const { allowed, remaining, wait } = taken
+  limiter.tally[store][allowed ? 'allow' : 'refuse'] += 1
+  evidence.limits.push({
+    limit: limiter.name,
+    allowed,
+    quota: limiter.quota.count,
+    period: limiter.quota.period / 1_000_000,
+    remaining: remaining + Number(denied && allowed), // what was given back
+    reset: wait / 1_000_000,
+    reported: limiter.reported,
+    store,
+  } satisfies LimitReport)
+}
+
+function refusal(charges: readonly Charge[], evidence: Evidence) {
+  const unchecked = charges.filter(({ taken }) => taken === undefined)
+  if (unchecked.length > 0) return deny('limits_unavailable', `cannot check ${names(unchecked)}`)
+  return deny('rate_limited', `used up: ${names(charges.filter(refused))}`, refusalHeaders(evidence))
+}
+
+function names(charges: readonly Charge[]): string {
+  return charges.map(({ limiter }) => limiter.name).join(', ')
+}

@@ -1,0 +1,50 @@
+/**
+ * A charge: one request counted under one limit.
+ *
+ * @module
+ */
+import type { LimitReport } from '#request/evidence.ts'
+
+import type { Counter } from './counter.ts'
+import type { LimitSubject } from './key.ts'
+import type { Limiter } from './limiter.ts'
+import type { Taken } from './window.ts'
+
+export interface Charge {
+  readonly limiter: Limiter
+  readonly key: string
+  readonly store: LimitReport['store']
+  /** Where it was counted; absent when nowhere. */
+  readonly counter: Counter | undefined
+  /** Absent when the limit could not be checked and says `on_store_down: deny`. */
+  readonly taken: Taken | undefined
+}
+
+/** Counts in this process. */
+export function chargeMemory(limiter: Limiter, subject: LimitSubject, store: Charge['store']): Charge {
+  const key = limiter.keyOf(subject)
+  return { limiter, key, store, counter: limiter.memory, taken: limiter.memory.take(key) }
+}
+
+/** Counts in Redis; rejects when it fails. */
+export async function chargeShared(limiter: Limiter, counter: Counter, subject: LimitSubject): Promise<Charge> {
+  const key = limiter.keyOf(subject)
+  return { limiter, key, store: 'redis', counter, taken: await counter.take(key) }
+}
+
+/** What `on_store_down` says while Redis is away. */
+export function chargeFallback(limiter: Limiter, subject: LimitSubject): Charge {
+  if (limiter.onStoreDown === 'local') return chargeMemory(limiter, subject, 'fallback')
+  const free = { allowed: true, remaining: limiter.quota.count, wait: 0, at: 0 }
+  const taken = limiter.onStoreDown === 'allow' ? free : undefined
+  return { limiter, key: '', store: 'fallback', counter: undefined, taken }
+}
+
+export function refused(charge: Charge): boolean {
+  return charge.taken?.allowed !== true
+}
+
+/** Takes the charge back, because the request is refused by another. */
+export function undo({ counter, key, taken }: Charge): void {
+  if (taken?.allowed === true) counter?.giveBack(key, taken.at)
+}

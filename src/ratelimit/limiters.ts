@@ -1,0 +1,63 @@
+/**
+ * Where limiters come from. Their counters live as long as the process, so a reload forgets no counts.
+ *
+ * @module
+ */
+import type { Cluster, Redis } from 'ioredis'
+
+import type { Logger } from '#telemetry/log.ts'
+import type { Metrics } from '#telemetry/metrics.ts'
+
+import { idOf, keyReader, quotaOf, type Limiter, type NamedLimit } from './limiter.ts'
+import { createMemoryStore } from './memory.ts'
+import { createSharedStore, type SharedStore } from './shared.ts'
+import { createTallies } from './tally.ts'
+
+/** What limits are compiled with. */
+export interface Limiters {
+  limiter(limit: NamedLimit): Limiter
+  /** The shared counters; always away when there are none. */
+  readonly shared: Pick<SharedStore, 'attempt'>
+  /** Stops timers. */
+  close(): void
+}
+
+export interface LimitersOptions {
+  /** A client without offline queue; absent: every limit is counted in this process. */
+  readonly redis?: Redis | Cluster | undefined
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Monotonic milliseconds. */
+  readonly now?: () => number
+  /** Most windows in memory, over all limits. */
+  readonly most?: number
+}
+
+const away: Pick<SharedStore, 'attempt'> = { attempt: () => Promise.resolve(undefined) }
+
+/** Makes the limiters of a process. */
+export function createLimiters(options: LimitersOptions): Limiters {
+  const { redis, metrics, log, now = () => performance.now(), most = 100_000 } = options
+  const memory = createMemoryStore({ now, most })
+  const shared = redis && createSharedStore({ redis, metrics, log, now })
+  const tallyOf = createTallies(metrics)
+  Object.assign(metrics.limitKeys, { collect: () => metrics.limitKeys.set(memory.size) })
+
+  return {
+    limiter(limit) {
+      const [id, quota] = [idOf(limit), quotaOf(limit)]
+      return {
+        name: limit.name,
+        quota,
+        onStoreDown: limit.on_store_down,
+        reported: limit.report,
+        keyOf: keyReader(limit),
+        memory: memory.counter(id, quota),
+        redis: limit.shared === false ? undefined : shared?.counter(id, quota),
+        tally: tallyOf(limit.name),
+      }
+    },
+    shared: shared ?? away,
+    close: () => shared?.close(),
+  }
+}
