@@ -33,7 +33,7 @@ const noIdentity = deny('no_credentials', 'anonymous where the route requires gr
  * @denies permission_denied when anything else is
  */
 export function authorize(required: RequireOptions | undefined, { shadow }: AuthorizeOptions): Authorize {
-  const judge = remembered(required === undefined ? admitAll : judgeOf(required))
+  const judge = required === undefined ? admitAll : remembered(judgeOf(required))
   const nobody = required === undefined ? anonymous : noIdentity
 
   return (principal, evidence) => {

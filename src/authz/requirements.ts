@@ -20,34 +20,26 @@ interface Requirement {
 
 /** Compiles the checks on scopes, which the holder of a token can ask its issuer for. */
 export function scopeChecks(required: RequireOptions): Check[] {
-  return [...all('scope', required.scopes, hasScope), ...any('scope', required.any_scope, hasScope)]
+  return [...allOf(named('scope', required.scopes, hasScope)), ...anyOf(named('scope', required.any_scope, hasScope))]
 }
 
 /** Compiles every other check. */
 export function grantChecks(required: RequireOptions): Check[] {
   return [
-    ...all('permission', required.permissions, hasPermission),
-    ...any('permission', required.any_permission, hasPermission),
-    ...all('role', required.roles, hasRole),
-    ...any('role', required.any_role, hasRole),
-    ...everyOf(claimRequirements(required.claims)),
-    ...oneOf(claimRequirements(required.any_claim)),
+    ...allOf(named('permission', required.permissions, hasPermission)),
+    ...anyOf(named('permission', required.any_permission, hasPermission)),
+    ...allOf(named('role', required.roles, hasRole)),
+    ...anyOf(named('role', required.any_role, hasRole)),
+    ...allOf(claimRequirements(required.claims)),
+    ...anyOf(claimRequirements(required.any_claim)),
   ]
-}
-
-function all(noun: string, names: readonly string[] | undefined, has: (name: string) => Test): Check[] {
-  return everyOf(named(noun, names, has))
-}
-
-function any(noun: string, names: readonly string[] | undefined, has: (name: string) => Test): Check[] {
-  return oneOf(named(noun, names, has))
 }
 
 function named(noun: string, names: readonly string[] = [], has: (name: string) => Test): Requirement[] {
   return names.map((name) => ({ text: `${noun} ${name}`, holds: has(name) }))
 }
 
-function everyOf(requirements: readonly Requirement[]): Check[] {
+function allOf(requirements: readonly Requirement[]): Check[] {
   return requirements.map(
     ({ text, holds }) =>
       (principal) =>
@@ -55,7 +47,7 @@ function everyOf(requirements: readonly Requirement[]): Check[] {
   )
 }
 
-function oneOf(requirements: readonly Requirement[]): Check[] {
+function anyOf(requirements: readonly Requirement[]): Check[] {
   if (requirements.length === 0) return []
   const text = `any of ${requirements.map((one) => one.text).join(', ')}`
   return [(principal) => (requirements.some(({ holds }) => holds(principal)) ? undefined : text)]

@@ -15,12 +15,13 @@ import { duration } from '#values/units.ts'
 type Fields = Readonly<Record<string, string>>
 
 const origin = z.string().refine(isOrigin, 'must be an origin such as https://app.example (no path), or *')
-const method = z.string().regex(/^[A-Z][A-Z-]{0,31}$/, 'must be a method such as GET')
+const methodPattern = /^[A-Z][A-Z-]{0,31}$/
+const method = z.string().regex(methodPattern, 'must be a method such as GET')
 const field = z.string().regex(/^[A-Za-z0-9][\w-]*$/, 'must be a header name')
 
 function isOrigin(text: string): boolean {
   if (text === '*') return true
-  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
+  return /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text
 }
 
 /** Schema of a route's `cors`. */
@@ -72,6 +73,7 @@ export interface Cors {
    *
    * @param methods of the matched route; undefined: whatever was asked for
    * @denies origin_denied for an origin that is not listed
+   * @denies header_invalid for a requested method that is none
    */
   preflight(request: Incoming, methods: readonly string[] | undefined): Verdict<Fields>
   /** Headers to add to every other answer, refusals too; `Vary` joins the upstream's. */
@@ -89,9 +91,12 @@ export function isPreflight(request: Incoming): boolean {
 
 /** Compiles the `cors` of a route. */
 export function compileCors(options: CorsOptions): Cors {
-  const forAny = options.origins.includes('*')
-  const stranger: Fields = forAny ? answerHeaders('*', options) : { Vary: 'Origin' }
-  const answers = new Map(options.origins.map((one) => [one, answerHeaders(one, options)]))
+  const grants = new Map(options.origins.map((one) => [one, grant(one, options)]))
+  const expose: Fields =
+    options.expose.length === 0 ? {} : { 'Access-Control-Expose-Headers': options.expose.join(', ') }
+  const answers = new Map([...grants].map(([one, fields]) => [one, { ...fields, ...expose, Vary: 'Origin' }]))
+  const anyone = grants.get('*')
+  const stranger: Fields = anyone === undefined ? { Vary: 'Origin' } : { ...anyone, ...expose }
   const fixed: Fields = {
     ...(options.headers.length > 0 && { 'Access-Control-Allow-Headers': options.headers.join(', ') }),
     'Access-Control-Max-Age': String(Math.floor(options.max_age / 1000)),
@@ -101,29 +106,22 @@ export function compileCors(options: CorsOptions): Cors {
   return {
     credentialed: options.credentials ? options.origins : [],
     preflight(request, methods) {
-      const allowed = forAny ? stranger : answers.get(soleOrigin(request) ?? '')
-      if (allowed === undefined) return deny('origin_denied', 'preflight of an origin that cors does not list')
-      const offered = options.methods ?? methods ?? [requestedMethod(request)]
-      const { 'Access-Control-Expose-Headers': _, ...origin } = allowed // has no meaning here
-      return pass({ ...origin, 'Access-Control-Allow-Methods': offered.join(', '), ...fixed })
+      const granted = anyone ?? grants.get(soleOrigin(request) ?? '')
+      if (granted === undefined) return deny('origin_denied', 'preflight of an origin that cors does not list')
+      const asked = header(request, 'access-control-request-method') ?? ''
+      if (!methodPattern.test(asked)) return deny('header_invalid', 'Access-Control-Request-Method is no method')
+      const offered = options.methods ?? methods ?? [asked]
+      return pass({ ...granted, 'Access-Control-Allow-Methods': offered.join(', '), ...fixed })
     },
     responseHeaders: (request) => answers.get(soleOrigin(request) ?? '') ?? stranger,
   }
 }
 
-function answerHeaders(origin: string, options: CorsOptions): Fields {
+function grant(origin: string, { credentials }: CorsOptions): Fields {
   return {
     'Access-Control-Allow-Origin': origin,
-    ...(options.credentials && { 'Access-Control-Allow-Credentials': 'true' }),
-    ...(options.expose.length > 0 && { 'Access-Control-Expose-Headers': options.expose.join(', ') }),
-    ...(origin !== '*' && { Vary: 'Origin' }),
+    ...(credentials && { 'Access-Control-Allow-Credentials': 'true' }),
   }
-}
-
-/** What the request asks for, if it is a method at all: it is echoed. */
-function requestedMethod(request: Incoming): string {
-  const asked = header(request, 'access-control-request-method') ?? ''
-  return method.safeParse(asked).data ?? ''
 }
 
 function soleOrigin(request: Incoming): string | undefined {

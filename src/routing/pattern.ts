@@ -95,7 +95,7 @@ export interface HostPattern {
   readonly wildcard: boolean
 }
 
-const namePattern = /^(\*\.)?((?:[a-z0-9_](?:[\w-]*[a-z0-9_])?)(?:\.[a-z0-9_](?:[\w-]*[a-z0-9_])?)*)\.?$/
+const namePattern = /^(\*\.)?([\w-]+(?:\.[\w-]+)*)\.?$/
 
 /**
  * Parses a host: a name, an address, `[::1]`, or `*.example.com` for one or more labels before it.
@@ -106,7 +106,7 @@ export function parseHost(text: string): HostPattern | string {
   const lower = text.toLowerCase()
   if (lower.startsWith('[') && lower.endsWith(']') && isIPv6(lower.slice(1, -1)))
     return { host: lower, wildcard: false }
-  if (/:\d+$/.test(lower)) return 'must be a host without port'
+  if (/:\d+$/.test(lower)) return 'must be a host without port (an IPv6 address stands in brackets)'
   const [, star, name] = lower.length > 253 ? [] : (namePattern.exec(lower) ?? [])
   if (name === undefined) return 'must be a host such as api.example.com, *.example.com or [::1]'
   return star === undefined ? { host: name, wildcard: false } : { host: `.${name}`, wildcard: true }

@@ -51,15 +51,9 @@ function segmentsOf(target: Target): string[] {
 
 function fill(template: readonly Segment[], path: readonly string[], params: Params): string[] {
   return template.flatMap((segment) => {
-    switch (segment.kind) {
-      case 'literal':
-        return [segment.written]
-      case 'param':
-        return path[params.names.get(segment.name) ?? path.length] ?? []
-      case 'rest':
-        return path.slice(params.rest ?? path.length)
-    }
-    return segment satisfies never
+    if (segment.kind === 'literal') return [segment.written]
+    if (segment.kind === 'param') return path[params.names.get(segment.name) ?? path.length] ?? []
+    return path.slice(params.rest ?? path.length)
   })
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { parseHost, parsePattern } from './pattern.ts'
 import { groupRules, type RouteRule } from './rule.ts'
 
 /** Two rules that could both win, by their index. */
@@ -12,20 +13,27 @@ export interface Tie {
   readonly message: string
 }
 
-/** Finds every pair of rules with the same host and path that some request would fit equally well. */
+/**
+ * Finds every pair of rules with the same host and path that some request would fit equally well.
+ * Rules that do not parse are passed over: that is an error of its own.
+ */
 export function findTies<R>(rules: readonly RouteRule<R>[]): Tie[] {
   const numbers = new Map(rules.map((rule, index) => [rule, index]))
   const ties = new Map<string, Tie>()
-  for (const { host = '', rules: sharing } of groupRules(rules))
+  for (const { host = '', rules: sharing } of groupRules(rules.filter(parses)))
     for (const [one, other] of pairs(sharing)) {
       const reason = tied(one, other)
       if (reason === undefined) continue
       const first = numbers.get(one) ?? -1
       const second = numbers.get(other) ?? -1
-      const message = `routes ${one.name} and ${other.name} both match ${reason} ${host}${other.path}`
+      const message = `routes ${one.name} and ${other.name} both match ${reason} ${host.startsWith('.') ? '*' : ''}${host}${other.path}`
       ties.set(`${first} ${second}`, { first, second, message })
     }
   return [...ties.values()].sort((a, b) => a.first - b.first || a.second - b.second)
+}
+
+function parses<R>({ path, host = [] }: RouteRule<R>): boolean {
+  return typeof parsePattern(path) !== 'string' && [host].flat().every((one) => typeof parseHost(one) !== 'string')
 }
 
 function pairs<T>(items: readonly T[]): [T, T][] {
