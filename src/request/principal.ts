@@ -38,9 +38,9 @@ export interface Principal extends Grants {
 /** Issuer of identities that live in Heimdall's own directory. */
 export const OWN_ISSUER = 'heimdall'
 
-const none: Grants = { roles: [], permissions: [] }
+const nothing: readonly string[] = Object.freeze([])
 /** Grants nothing. */
-export const noGrants: Grants = Object.freeze(none)
+export const noGrants: Grants = Object.freeze({ roles: nothing, permissions: nothing })
 
 /** Sorts and removes duplicates: the form that `Grants` promises. */
 export function sortedSet(values: Iterable<string>): readonly string[] {

@@ -31,7 +31,8 @@ export const asterisk: Target = { origin: '*', path: '*', match: '*', query: '',
 const plainPath = /^\/[\w\-.~!$&'()*+,=:@/]*$/
 const visible = /^[\x21\x22\x24-\x7e]*$/ // all of visible ASCII but `#`
 const brokenEscape = /%(?![0-9a-f]{2})/i
-const absolute = /^https?:\/\/([^/?#@\\]+)(.*)$/i
+const overlong = /%(?:c[01]%[89ab]|e0%[89]|f0%8)[0-9a-f]/i // a long way of writing `.` or `/` in UTF-8, which some decoders take
+const absolute = /^https?:\/\/([^/?#@\\]+)(|[/?].*)$/i
 const nothing: readonly EncodedKind[] = []
 
 const doubtful: readonly (readonly [EncodedKind, RegExp])[] = [
@@ -78,6 +79,7 @@ function parseUnusualPath(origin: string, path: string, query: string): Verdict<
   if (!path.startsWith('/') || !visible.test(path)) return deny('target_invalid', 'illegal character in path')
   if (path.includes('\\')) return deny('target_invalid', 'backslash in path')
   if (brokenEscape.test(path)) return deny('target_invalid', 'broken escape in path')
+  if (overlong.test(path)) return deny('target_invalid', 'overlong UTF-8 in path')
 
   const match = decodeUnreserved(path)
   if (hasDotSegment(match)) return deny('target_invalid', 'dot segment in path')
