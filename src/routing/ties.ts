@@ -59,9 +59,10 @@ function compatible(first: ReadonlyMap<string, string>, second: ReadonlyMap<stri
   return [...first].every(([name, value]) => (second.get(name) ?? value) === value)
 }
 
-/** Names a route that has no name of its own: `GET api.example.com/api/orders/**`. */
-export function defaultName(rule: Pick<RouteRule<unknown>, 'path' | 'host' | 'methods'>): string {
-  const { methods = [], host = [] } = rule
+/** Names a route that has no name of its own: `GET api.example.com/api/orders/**`, with the headers it asks for. */
+export function defaultName(rule: Pick<RouteRule<unknown>, 'path' | 'host' | 'methods' | 'headers'>): string {
+  const { methods = [], host = [], headers = {} } = rule
   const hosts = typeof host === 'string' ? host : host.join(',')
-  return `${methods.length === 0 ? '' : `${methods.join(',')} `}${hosts}${rule.path}`
+  const asked = Object.entries(headers).map(([name, value]) => ` ${name}=${value}`)
+  return `${methods.length === 0 ? '' : `${methods.join(',')} `}${hosts}${rule.path}${asked.join('')}`
 }

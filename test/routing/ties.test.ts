@@ -97,9 +97,10 @@ suite('findTies', () => {
 })
 
 suite('defaultName', () => {
-  test('joins methods, host and path', () => {
+  test('joins methods, host, path and headers, so that routes without a tie have different names', () => {
     assert.equal(defaultName({ path: '/a/**' }), '/a/**')
     assert.equal(defaultName({ path: '/a/**', methods: ['GET'] }), 'GET /a/**')
+    assert.equal(defaultName({ path: '/a', headers: { 'X-Version': '2', Beta: 'yes' } }), '/a X-Version=2 Beta=yes')
     assert.equal(defaultName({ path: '/a/**', methods: ['GET'], host: 'api.example.com' }), 'GET api.example.com/a/**')
     assert.equal(
       defaultName({ path: '/a', methods: ['GET', 'PUT'], host: ['a.test', 'b.test'] }),
