@@ -16,7 +16,7 @@ import type { Limiter, NamedLimit } from './limiter.ts'
 import type { Limiters } from './limiters.ts'
 
 /** What limits are compiled with; lives as long as the process. */
-export type LimitDeps = Pick<Limiters, 'limiter' | 'shared'>
+export type LimitDeps = Limiters
 
 interface AdmitOptions {
   /** Records what would have been refused, and lets it pass. */

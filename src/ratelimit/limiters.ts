@@ -3,28 +3,25 @@
  *
  * @module
  */
-import type { Cluster, Redis } from 'ioredis'
-
+import type { RedisStore } from '#stores/redis.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
 import { idOf, keyReader, quotaOf, type Limiter, type NamedLimit } from './limiter.ts'
 import { createMemoryStore } from './memory.ts'
-import { createSharedStore, type SharedStore } from './shared.ts'
+import { sharedCounters, type SharedCounters } from './shared.ts'
 import { createTallies } from './tally.ts'
 
 /** What limits are compiled with. */
 export interface Limiters {
   limiter(limit: NamedLimit): Limiter
   /** The shared counters; always away when there are none. */
-  readonly shared: Pick<SharedStore, 'attempt'>
-  /** Stops timers. */
-  close(): void
+  readonly shared: Pick<SharedCounters, 'attempt'>
 }
 
 export interface LimitersOptions {
-  /** A client without offline queue; absent: every limit is counted in this process. */
-  readonly redis?: Redis | Cluster | undefined
+  /** Absent: every limit is counted in this process. */
+  readonly redis?: RedisStore | undefined
   readonly metrics: Metrics
   readonly log: Logger
   /** Monotonic milliseconds. */
@@ -33,13 +30,13 @@ export interface LimitersOptions {
   readonly most?: number
 }
 
-const away: Pick<SharedStore, 'attempt'> = { attempt: () => Promise.resolve(undefined) }
+const away: Pick<SharedCounters, 'attempt'> = { attempt: () => Promise.resolve(undefined) }
 
 /** Makes the limiters of a process. */
 export function createLimiters(options: LimitersOptions): Limiters {
   const { redis, metrics, log, now = () => performance.now(), most = 100_000 } = options
   const memory = createMemoryStore({ now, most })
-  const shared = redis && createSharedStore({ redis, metrics, log, now })
+  const shared = redis && sharedCounters({ redis, metrics, log, now })
   const tallyOf = createTallies(metrics)
   Object.assign(metrics.limitKeys, { collect: () => metrics.limitKeys.set(memory.size) })
 
@@ -58,6 +55,5 @@ export function createLimiters(options: LimitersOptions): Limiters {
       }
     },
     shared: shared ?? away,
-    close: () => shared?.close(),
   }
 }
