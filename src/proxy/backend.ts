@@ -1,0 +1,105 @@
+/**
+ * A backend: one target of an upstream, with its connections and what is known of its health.
+ *
+ * It lives with the process, not with one version of the file, so a reload costs no connection and forgets no failure.
+ *
+ * @module
+ */
+import { Pool, type Dispatcher } from 'undici'
+
+import { createConnector, isAddress } from './connector.ts'
+
+/** What makes two targets the same one across reloads. */
+export interface BackendOptions {
+  /** Name of the upstream in the file. */
+  readonly upstream: string
+  /** Absolute http or https URL; its path goes before the request's. */
+  readonly url: string
+  /** Certificates to trust instead of the system's, PEM. */
+  readonly ca: string | undefined
+  /** Most connections at once. */
+  readonly connections: number
+  /** Milliseconds a connection may take. */
+  readonly connectTimeout: number
+}
+
+const MOST_HEADER_BYTES = 64 * 1024
+const KEEP_ALIVE = 4000 // milliseconds idle: below what servers grant, so that few connections are found closed
+
+export class Backend {
+  /** `http://10.0.0.7:3000`: for logs and the access line. */
+  readonly name: string
+  /** Value of `Host` under `host: upstream`. */
+  readonly authority: string
+  /** Goes before every path; empty for most. */
+  readonly prefix: string
+  /** The same on every request, since undici opens a new connection whenever it changes. */
+  readonly servername: string | undefined
+  /** Attempts under way. */
+  pending = 0
+  /** Gateway-class failures in a row. */
+  failures = 0
+  /** Ejections in a row. */
+  ejections = 0
+  /** Whether balancing leaves it out for now. */
+  ejected = false
+  #options: BackendOptions
+  #pool: Pool
+  #single: Pool | undefined
+  #retired = false
+
+  constructor(options: BackendOptions) {
+    const url = new URL(options.url)
+    this.#options = options
+    this.name = url.origin
+    this.authority = url.host
+    this.prefix = url.pathname.replace(/\/+$/, '')
+    this.servername = url.protocol === 'https:' ? url.hostname : undefined
+    this.#pool = this.#createPool(1)
+  }
+
+  /** Where requests go: connections that are kept and used again. */
+  get dispatcher(): Dispatcher {
+    return this.#retired ? this.single : this.#pool
+  }
+
+  /** Connections that serve one request each: for second attempts, which must not meet another stale connection. */
+  get single(): Dispatcher {
+    this.#single ??= this.#createPool(0)
+    return this.#single
+  }
+
+  /** How its connections stand. */
+  get stats(): { connected: number; running: number; pending: number } {
+    const { connected, running, pending } = this.#pool.stats
+    return { connected, running, pending }
+  }
+
+  /** Closes idle connections now and busy ones after their answer; late requests of an old version of the file still get through. */
+  retire(): Promise<void> {
+    this.#retired = true
+    return this.#pool.close()
+  }
+
+  /** Cuts every connection. */
+  async destroy(): Promise<void> {
+    this.#retired = true
+    await Promise.all([this.#pool.destroy(), this.#single?.destroy()])
+  }
+
+  #createPool(pipelining: 0 | 1): Pool {
+    const { ca, connections, connectTimeout } = this.#options
+    const servername = this.servername === undefined || isAddress(this.servername) ? undefined : this.servername
+    return new Pool(this.name, {
+      connections,
+      pipelining,
+      allowH2: false,
+      headersTimeout: 0, // deadlines are ours: undici's tick at up to a second
+      bodyTimeout: 0,
+      keepAliveTimeout: KEEP_ALIVE,
+      maxHeaderSize: MOST_HEADER_BYTES,
+      strictContentLength: true,
+      connect: createConnector({ ca, servername, timeout: connectTimeout }),
+    })
+  }
+}

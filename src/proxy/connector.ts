@@ -1,0 +1,64 @@
+/**
+ * How connections to backends are made: with a deadline that holds, and with the name the backend's certificate must bear.
+ *
+ * @module
+ */
+import { isIP, type Socket } from 'node:net'
+import { buildConnector } from 'undici'
+
+export interface ConnectorOptions {
+  /** Certificates to trust instead of the system's, PEM. */
+  readonly ca: string | undefined
+  /** Name for SNI and verification; absent when the target is an address, which is then verified itself. */
+  readonly servername: string | undefined
+  /** Milliseconds, TLS handshake included. */
+  readonly timeout: number
+}
+
+/** The connection did not come about in time. */
+export class ConnectTimeout extends Error {
+  override readonly name = 'ConnectTimeout'
+}
+
+let broken = false
+
+/** True inside the events of a socket that ended with an error: a body that ends only there did not end well. */
+export function isSocketBroken(): boolean {
+  return broken
+}
+
+/** Makes undici's connector for one backend. */
+export function createConnector({ ca, servername, timeout }: ConnectorOptions): buildConnector.connector {
+  const connect = buildConnector({ allowH2: false, timeout: 0, ...(ca !== undefined && { ca }) }) as (
+    options: Omit<buildConnector.Options, 'servername'> & { servername: string | undefined },
+    callback: buildConnector.Callback,
+  ) => Socket
+
+  return (options, callback) => {
+    // undici derives the name from the Host header, which is the client's; the target's own name is what counts
+    const socket = connect({ ...options, servername }, (...result) => {
+      clearTimeout(timer)
+      if (result[0] === null) watch(result[1])
+      callback(...result)
+    })
+    const timer = setTimeout(() => socket.destroy(new ConnectTimeout(`no connection within ${timeout} ms`)), timeout)
+  }
+}
+
+/**
+ * undici takes a reset for the regular end of an answer that lasts until the close (RFC 9112 §6.3, item 8).
+ * Its own listener runs inside this event, after ours.
+ */
+function watch(socket: Socket): void {
+  socket.on('error', () => {
+    broken = true
+    queueMicrotask(() => {
+      broken = false
+    })
+  })
+}
+
+/** True for names that are addresses, brackets included. */
+export function isAddress(hostname: string): boolean {
+  return isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0
+}

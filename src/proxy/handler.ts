@@ -1,0 +1,115 @@
+/**
+ * The proxy plane: decide, then forward or refuse, then tell.
+ *
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { performance } from 'node:perf_hooks'
+
+import { answerHeaders } from '#gate/answer-headers.ts'
+import { decide } from '#gate/decide.ts'
+import type { Decision, Permitted, Refused } from '#gate/flight.ts'
+import { answer, refuse, type RefusalContext } from '#http/respond.ts'
+import { denials } from '#request/denial.ts'
+import type { RawRequest } from '#request/incoming.ts'
+import type { Deny } from '#request/verdict.ts'
+
+import type { Outcome } from './call.ts'
+import { forward } from './forward.ts'
+import type { Serving } from './serving.ts'
+import type { Ended, Teller } from './tell.ts'
+
+export interface HandlerDeps {
+  /** The version of the file that new requests are decided by. */
+  readonly current: () => Serving
+  readonly teller: Teller
+}
+
+/** A request on its way, with the version of the file it began with. */
+interface Exchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly expectsContinue: boolean
+  readonly serving: Serving
+  readonly teller: Teller
+  /** `performance.now()` when the head had arrived. */
+  readonly began: number
+}
+
+/** Makes the handler of the listener that clients reach. */
+export function createHandler({ current, teller }: HandlerDeps) {
+  return (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void | Promise<void> => {
+    const exchange: Exchange = { req, res, expectsContinue, serving: current(), teller, began: performance.now() }
+    teller.begin()
+    const decision = decide(exchange.serving.gate, rawRequest(req))
+    if (decision instanceof Promise) return decision.then((settled) => act(settled, exchange))
+    act(decision, exchange)
+  }
+}
+
+/** What node:http read, before anything of it is believed. */
+export function rawRequest(req: IncomingMessage): RawRequest {
+  return {
+    method: req.method ?? '',
+    url: req.url ?? '',
+    version: req.httpVersion,
+    headers: req.rawHeaders,
+    peer: req.socket.remoteAddress ?? '',
+    encrypted: false, // TLS ends before this listener
+  }
+}
+
+function act(decision: Decision, exchange: Exchange): void {
+  switch (decision.kind) {
+    case 'permit':
+      return send(decision, exchange)
+    case 'refuse':
+      refuse(exchange.res, decision.deny, refusalContext(decision, decision.deny))
+      return tell(decision, exchange, { denial: decision.deny, status: denials[decision.deny.code].status })
+    case 'answer':
+      answer(exchange.res, 204, { ...decision.headers, 'X-Request-Id': decision.evidence.request_id })
+      return tell(decision, exchange, { denial: undefined, status: 204 })
+    default:
+      return decision satisfies never
+  }
+}
+
+function send(decision: Permitted, exchange: Exchange): void {
+  const { route, request, evidence, fields, permit } = decision
+  const { serving, req, res, expectsContinue } = exchange
+  const added = ['X-Request-Id', evidence.request_id]
+  for (const [name, value] of Object.entries(answerHeaders(route, request, evidence))) added.push(name, value)
+  const plan = {
+    upstream: serving.upstreamOf(route),
+    path: decision.target.origin,
+    client: evidence.client ?? request.peer,
+    timeout: route.config.timeout,
+    maxBody: route.config.max_body,
+    responseHeaders: added,
+    dropResponse: serving.dropsOf(route),
+  }
+  forward(permit, { request, fields, plan, req, res, expectsContinue }, (outcome: Outcome) => {
+    if (outcome.denial !== undefined && !outcome.answered)
+      refuse(res, outcome.denial, refusalContext(decision, outcome.denial))
+    tell(decision, exchange, outcome)
+  })
+}
+
+/** What a refusal of this request carries besides its own headers. */
+export function refusalContext(decision: Refused | Permitted, denial: Deny): RefusalContext {
+  const { route, request, evidence } = decision
+  return {
+    request_id: evidence.request_id,
+    challenge: route?.challenge(denial.code),
+    headers: { ...answerHeaders(route, request, evidence), 'X-Request-Id': evidence.request_id },
+  }
+}
+
+function tell(decision: Decision, { req, serving, teller, began }: Exchange, ended: Ended): void {
+  teller.end(
+    { method: req.method ?? '', url: req.url ?? '', began },
+    decision,
+    serving.metricsOf(decision.route),
+    ended,
+  )
+}

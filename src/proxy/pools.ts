@@ -1,0 +1,59 @@
+/**
+ * Every backend of the process: a reload asks for those it needs and lets the others go.
+ *
+ * @module
+ */
+import type { Metrics } from '#telemetry/metrics.ts'
+
+import { Backend, type BackendOptions } from './backend.ts'
+
+export interface Pools {
+  /** The backend of these options: the living one if there is one. */
+  get(options: BackendOptions): Backend
+  /** Keeps the backends in use and retires the others; their requests under way finish. */
+  retain(inUse: Iterable<Backend>): void
+  /** Cuts all connections. */
+  close(): Promise<void>
+}
+
+/** Makes the registry; `heimdall_upstream_connections` is collected from it on every scrape. */
+export function createPools(metrics: Pick<Metrics, 'upstreamConnections'>): Pools {
+  const backends = new Map<string, Backend>()
+  const upstreams = new Map<Backend, string>()
+  const gauge = metrics.upstreamConnections
+
+  Object.assign(gauge, { collect: () => collect(gauge, upstreams) })
+
+  return {
+    get(options) {
+      const { upstream, url, ca = null, connections, connectTimeout } = options
+      const key = JSON.stringify([upstream, url, ca, connections, connectTimeout])
+      const backend = backends.get(key) ?? new Backend(options)
+      backends.set(key, backend)
+      upstreams.set(backend, upstream)
+      return backend
+    },
+    retain(inUse) {
+      const kept = new Set(inUse)
+      for (const [key, backend] of backends) {
+        if (kept.has(backend)) continue
+        backends.delete(key)
+        upstreams.delete(backend)
+        void backend.retire()
+      }
+    },
+    async close() {
+      await Promise.all([...backends.values()].map((backend) => backend.destroy()))
+    },
+  }
+}
+
+function collect(gauge: Metrics['upstreamConnections'], upstreams: ReadonlyMap<Backend, string>): void {
+  gauge.reset()
+  for (const [backend, upstream] of upstreams) {
+    const { connected, running, pending } = backend.stats
+    gauge.inc({ upstream, state: 'connected' }, connected)
+    gauge.inc({ upstream, state: 'running' }, running)
+    gauge.inc({ upstream, state: 'pending' }, pending)
+  }
+}

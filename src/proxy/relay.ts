@@ -1,0 +1,235 @@
+/**
+ * One exchange: the handler that undici tells of an upstream's answer, writing it straight to the client.
+ *
+ * The hot path of the gateway: no promise and no stream stands between the two sockets, only pause and resume.
+ *
+ * @module
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Dispatcher } from 'undici'
+
+import { denials, type DenialCode } from '#request/denial.ts'
+import { deny } from '#request/verdict.ts'
+import type { Attempt } from '#resilience/attempts.ts'
+
+import type { Backend } from './backend.ts'
+import { breakOff } from './break-off.ts'
+import type { Call, Outcome } from './call.ts'
+import { isSocketBroken } from './connector.ts'
+import { Delivery } from './delivery.ts'
+import { endEarly } from './end-early.ts'
+import { failureCode, isConnectionFailure, isIdempotent } from './failure.ts'
+import { outgoing, wantsTrailers } from './outgoing.ts'
+import { interimFields, isEventStream, responseFields, trailerFields } from './response-fields.ts'
+import { Upload } from './upload.ts'
+import type { Asking } from './upstream.ts'
+import { Watch } from './watch.ts'
+
+type Controller = Dispatcher.DispatchController
+
+/** Never reaches anyone: undici asks for a reason. */
+const gone = new Error('the exchange is over')
+
+export class Relay implements Dispatcher.DispatchHandler {
+  #asking: Asking
+  #call: Call
+  #done: (outcome: Outcome) => void
+  #watch: Watch
+  #upload: Upload | undefined
+  #wantsTrailers: boolean
+  #delivery: Delivery | undefined
+  /** Undefined until the request is on a connection. */
+  #controller: Controller | undefined
+  #attempts = 0
+  /** A byte of an answer has come: from here on nothing is sent twice. */
+  #answering = false
+  #began = performance.now()
+  #headAt = Number.NaN
+  /** Of the answer; 0 until its head has come. */
+  #status = 0
+  #bytes = 0
+  /** Length of the answer; NaN when unknown. */
+  #length = Number.NaN
+  #over = false
+
+  constructor(asking: Asking, call: Call, done: (outcome: Outcome) => void) {
+    this.#asking = asking
+    this.#call = call
+    this.#done = done
+    this.#wantsTrailers = wantsTrailers(call.request)
+    this.#watch = new Watch(call.plan.timeout ?? Infinity, this.#expire)
+  }
+
+  /** Makes the first attempt, which the breaker has let go. */
+  start(attempt: Attempt): void {
+    const { request, plan, res } = this.#call
+    if (request.body !== 0) this.#upload = this.#createUpload()
+    res.on('close', this.#onClose)
+    this.#watch.limit(plan.upstream.timeout.headers)
+    this.#dispatch(plan.upstream.pick(this.#asking), attempt)
+    if (res.destroyed) this.#onClose()
+  }
+
+  #createUpload(): Upload {
+    const { request, plan, req, res, expectsContinue = false } = this.#call
+    return new Upload(req, {
+      most: plan.maxBody,
+      begin: () => {
+        if (expectsContinue && !request.legacy && !res.headersSent) res.writeContinue()
+      },
+      tooLarge: () => this.#end('body_too_large', new Error(`more than ${plan.maxBody} bytes`)),
+    })
+  }
+
+  #dispatch(backend: Backend, attempt: Attempt): void {
+    this.#attempts += 1
+    this.#controller = undefined
+    this.#delivery = new Delivery(this.#call.plan.upstream, backend, attempt)
+    const dispatcher = this.#attempts === 1 ? backend.dispatcher : backend.single
+    dispatcher.dispatch(outgoing(this.#call, backend, this.#upload ?? null), this)
+  }
+
+  onRequestStart(controller: Controller): void {
+    if (this.#over) throw gone // unlike abort(), this leaves the connection to others
+    this.#controller = controller
+  }
+
+  onBodySent(): void {
+    this.#watch.moved()
+  }
+
+  onRequestSent(): void {
+    this.#watch.moved()
+  }
+
+  onResponseStarted(): void {
+    this.#answering = true
+  }
+
+  onResponseStart(controller: Controller, status: number, headers: IncomingHttpHeaders): void {
+    const { request, plan, res } = this.#call
+    if (status >= 200) this.#begin(status, headers)
+    else if (status === 101) controller.abort(new Error('101 to a request without upgrade'))
+    else if (!request.legacy) res.writeInformation(status, interimFields(headers, plan.dropResponse))
+  }
+
+  #begin(status: number, headers: IncomingHttpHeaders): void {
+    const { plan, res } = this.#call
+    const length = headers['content-length']
+    const fields = responseFields(headers, plan.dropResponse, this.#wantsTrailers && length === undefined)
+    if (plan.responseHeaders.length > 0) fields.push(...plan.responseHeaders)
+    if (this.#upload !== undefined && !this.#upload.closed) res.shouldKeepAlive = false
+    res.writeHead(status, fields)
+
+    this.#headAt = performance.now()
+    this.#status = status
+    this.#length = Number(length ?? Number.NaN)
+    this.#delivery?.answered(status)
+    if (isEventStream(headers)) this.#watch.lift()
+    else this.#watch.limit(plan.upstream.timeout.idle)
+    queueMicrotask(this.#flush)
+  }
+
+  /** Sends the head alone when no byte of the body came along with it. */
+  #flush = (): void => {
+    const { res } = this.#call
+    if (this.#bytes === 0 && !this.#over && !res.writableEnded) res.flushHeaders()
+  }
+
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    const { res } = this.#call
+    if (res.destroyed) return
+    this.#bytes += chunk.length
+    this.#watch.moved()
+    if (this.#bytes === this.#length && this.#upload === undefined) res.end(chunk)
+    else if (!res.write(chunk)) {
+      controller.pause()
+      res.once('drain', this.#resume)
+    }
+  }
+
+  #resume = (): void => {
+    this.#watch.moved()
+    this.#controller?.resume()
+  }
+
+  onResponseEnd(_controller: Controller, trailers: IncomingHttpHeaders): void {
+    if (this.#over) return
+    if (isSocketBroken()) {
+      this.#end('upstream_failed', new Error('reset in the middle of the answer'))
+      return
+    }
+    this.#delivery?.finished()
+    const { plan, res } = this.#call
+    if (res.writableEnded || res.destroyed) return
+    if (this.#wantsTrailers) res.addTrailers(trailerFields(trailers, plan.dropResponse))
+    this.#upload?.release()
+    if (this.#upload === undefined) res.end()
+    else endEarly(res)
+  }
+
+  onResponseError(_controller: Controller | null, error: Error): void {
+    if (this.#over) return
+    const sent = this.#controller !== undefined
+    const code = this.#status === 0 ? failureCode(error, sent) : 'upstream_failed'
+    if (this.#mayRetry(error, sent)) this.#retry(code, error)
+    else this.#end(code, error)
+  }
+
+  #mayRetry(error: Error, sent: boolean): boolean {
+    const { request } = this.#call
+    const harmless = request.body === 0 && isIdempotent(request.method)
+    return harmless && this.#attempts === 1 && !this.#answering && isConnectionFailure(error, sent)
+  }
+
+  #retry(code: DenialCode, error: Error): void {
+    const { upstream } = this.#call.plan
+    const failed = this.#delivery?.backend
+    this.#delivery?.failed(code, error)
+    const attempt = upstream.breaker.admit()
+    if (attempt === undefined) {
+      this.#end(code, error)
+      return
+    }
+    upstream.retried()
+    this.#dispatch(upstream.pick(this.#asking, failed), attempt)
+  }
+
+  #expire = (): void => {
+    if (this.#upload?.starving === true) this.#end('request_timeout', new Error('the body stalled'))
+    else this.#end('upstream_timeout', new Error('a deadline passed'))
+  }
+
+  #onClose = (): void => {
+    if (this.#over) return
+    if (this.#call.res.writableFinished) this.#settle('answered')
+    else this.#end('client_closed', new Error('the client closed its connection'))
+  }
+
+  /** Ends the exchange badly: before the head by a refusal, after it by breaking the client's connection. */
+  #end(code: DenialCode, error: Error): void {
+    const { res, request } = this.#call
+    const begun = this.#status !== 0
+    this.#delivery?.failed(code, error)
+    this.#settle(begun || code === 'client_closed' ? 'answered' : 'unanswered', code, error)
+    if (begun) breakOff(res, request.legacy)
+    this.#controller?.abort(gone)
+    this.#upload?.release()
+    this.#upload?.destroy()
+  }
+
+  #settle(kind: 'answered' | 'unanswered', code?: DenialCode, error?: Error): void {
+    this.#over = true
+    this.#watch.stop()
+    this.#call.res.off('close', this.#onClose)
+    this.#done({
+      answered: kind === 'answered',
+      denial: code === undefined ? undefined : deny(code, error?.message ?? ''),
+      status:
+        code === undefined || (this.#status !== 0 && code !== 'client_closed') ? this.#status : denials[code].status,
+      bytes: this.#bytes,
+      upstream_ms: this.#headAt - this.#began,
+      target: this.#delivery?.backend.name,
+    })
+  }
+}

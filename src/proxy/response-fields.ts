@@ -1,0 +1,71 @@
+/**
+ * What of an upstream's answer reaches the client (RFC 9110 §7.6.1): everything but what concerns its connection,
+ * and the names that the gateway alone may speak.
+ *
+ * @module
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+
+import { hopByHop } from '#request/fields.ts'
+
+/** Names and values in turn; repeated fields have a list of values. */
+export type Fields = (string | string[])[]
+
+/** Whether a field, by its lower-case name, is kept from clients. */
+export type DropField = (name: string) => boolean
+
+/** Fields that a trailer section must not change (RFC 9110 §6.5.1). */
+const neverTrailers: ReadonlySet<string> = new Set([
+  'authorization',
+  'cache-control',
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'host',
+  'location',
+  'set-cookie',
+  'www-authenticate',
+])
+const commonOptions: ReadonlySet<unknown> = new Set([undefined, 'keep-alive', 'close', 'Keep-Alive', 'Close'])
+
+/** Fields of an answer. */
+export function responseFields(headers: IncomingHttpHeaders, drop: DropField, trailers = false): Fields {
+  const named = commonOptions.has(headers.connection) ? undefined : connectionOptions(headers.connection)
+  const fields: Fields = []
+  for (const name in headers) {
+    const value = headers[name]
+    if (value === undefined || drop(name) || named?.has(name) === true) continue
+    if (hopByHop.has(name) && !(trailers && name === 'trailer')) continue
+    fields.push(name, value)
+  }
+  return fields
+}
+
+/** Fields of a 1xx answer. */
+export function interimFields(headers: IncomingHttpHeaders, drop: DropField): string[] {
+  const fields = responseFields(headers, drop)
+  return fields.flatMap((values, index) => {
+    const name = fields[index - 1]
+    if (index % 2 === 0 || typeof name !== 'string') return []
+    return [values].flat().flatMap((value) => [name, value])
+  })
+}
+
+/** Fields of a trailer section. */
+export function trailerFields(trailers: IncomingHttpHeaders, drop: DropField): [string, string][] {
+  return Object.entries(trailers).flatMap(([name, value]) => {
+    if (value === undefined || drop(name) || hopByHop.has(name) || neverTrailers.has(name)) return []
+    return (Array.isArray(value) ? value : [value]).map((one): [string, string] => [name, one])
+  })
+}
+
+/** True for server-sent events, which may pause for as long as they like. */
+export function isEventStream(headers: IncomingHttpHeaders): boolean {
+  return headers['content-type']?.startsWith('text/event-stream') === true
+}
+
+function connectionOptions(value: string | string[] | undefined): ReadonlySet<string> {
+  const options = [value ?? []].flat().join(',').toLowerCase().split(',')
+  return new Set(options.map((option) => option.trim()))
+}

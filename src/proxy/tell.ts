@@ -1,0 +1,72 @@
+/**
+ * Telling: the metrics and the access line of a request, once, when it has ended.
+ *
+ * @module
+ */
+import { performance } from 'node:perf_hooks'
+
+import type { Decision } from '#gate/flight.ts'
+import type { Deny } from '#request/verdict.ts'
+import { accessLine } from '#telemetry/access.ts'
+import type { Metrics } from '#telemetry/metrics.ts'
+import { stageMetrics, type RouteMetrics } from '#telemetry/observe.ts'
+
+/** How a request ended. */
+export interface Ended {
+  readonly denial: Deny | undefined
+  readonly status: number
+  readonly bytes?: number
+  /** NaN when no answer came. */
+  readonly upstream_ms?: number
+  readonly target?: string | undefined
+}
+
+/** The request line as received, and when (`performance.now()`). */
+export interface Begun {
+  readonly method: string
+  readonly url: string
+  readonly began: number
+}
+
+export interface Teller {
+  begin(): void
+  end(begun: Begun, decision: Pick<Decision, 'evidence' | 'route'>, route: RouteMetrics, ended: Ended): void
+  /** Requests being worked on now. */
+  readonly inFlight: number
+}
+
+export interface TellerDeps {
+  readonly metrics: Metrics
+  /** Writes a finished line. */
+  readonly line: (json: string) => void
+  /** Wall clock, milliseconds since the epoch. */
+  readonly clock: () => number
+}
+
+/** Makes the teller of a process. */
+export function createTeller({ metrics, line, clock }: TellerDeps): Teller {
+  const observeStages = stageMetrics(metrics)
+  let inFlight = 0
+  Object.assign(metrics.inFlight, { collect: () => metrics.inFlight.set(inFlight) })
+
+  return {
+    get inFlight() {
+      return inFlight
+    },
+    begin() {
+      inFlight += 1
+    },
+    end({ method, url, began }, { evidence, route }, routeMetrics, { denial, status, ...facts }) {
+      inFlight -= 1
+      const total_ms = performance.now() - began
+      const outcome = denial?.code ?? 'pass'
+      routeMetrics.observe(outcome, total_ms / 1000)
+      observeStages(evidence.timings)
+      if (evidence.shadow !== undefined && route !== undefined)
+        metrics.shadowDenials.inc({ route: route.name, outcome: evidence.shadow })
+      const upstream_ms = Number.isNaN(facts.upstream_ms) ? undefined : facts.upstream_ms
+      const ending = { method, url, status, outcome, note: denial?.note, total_ms, ...facts, upstream_ms } as const
+      line(accessLine(evidence, ending, clock()))
+    },
+  }
+}
