@@ -5,6 +5,7 @@
  */
 import { sql, type RawBuilder } from 'kysely'
 
+import { sortedSet, type Grants } from '#request/principal.ts'
 import { createBreaker } from '#resilience/breaker.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
@@ -55,11 +56,14 @@ export function createSqlReads({ kind, db }: SqlStore, { metrics, log }: { metri
 
   return {
     session: (digest) => first('session', sessionByDigest(digest)),
-    apiKey: (id) => first('api_key', apiKeyById(id)),
+    async apiKey(id) {
+      const key = await first('api_key', apiKeyById(id))
+      return key === undefined ? undefined : { ...key, ...inOrder(key) }
+    },
     async grants(issuer, subject) {
       const grants = await first('grants', grantsOf(issuer, subject))
       if (grants === undefined) throw new TypeError('a statement without from clause answered no row')
-      return grants
+      return { ...grants, ...inOrder(grants) }
     },
     ready: () =>
       first('ready', sql`select 1`).then(
@@ -68,6 +72,11 @@ export function createSqlReads({ kind, db }: SqlStore, { metrics, log }: { metri
       ),
     close: () => breaker.close(),
   }
+}
+
+/** Sorted here: databases sort by their locale. */
+function inOrder({ roles, permissions }: Grants): Grants {
+  return { roles: sortedSet(roles), permissions: sortedSet(permissions) }
 }
 
 /** Text that Postgres cannot hold (SQLSTATE class 22), such as a NUL in a token's subject, says nothing about its health. */
@@ -92,12 +101,11 @@ function sessionByDigest(digest: string): RawBuilder<SessionRecord> {
 function apiKeyById(id: string): RawBuilder<ApiKeyRecord> {
   return sql<ApiKeyRecord>`
     select key.id, key.digest, key.subject, key.name, key.tenant,
-      array(select distinct role from unnest(key.roles) role order by role collate "C") as roles,
+      key.roles,
       array(
         select permission from unnest(key.permissions) permission
         union
         select permission from heimdall.role_permissions where role = any(key.roles)
-        order by permission collate "C"
       ) as permissions,
       (extract(epoch from key.expires_at) * 1000)::float8 as expires_at,
       key.revoked_at is not null as revoked,
@@ -114,12 +122,11 @@ function grantsOf(issuer: string, subject: string): RawBuilder<GrantsRecord> {
       select kind, value from heimdall.grants where issuer = ${issuer} and subject = ${subject}
     )
     select
-      array(select value from held where kind = 'role' order by value collate "C") as roles,
+      array(select value from held where kind = 'role') as roles,
       array(
         select value from held where kind = 'permission'
         union
         select permission from heimdall.role_permissions where role in (select value from held where kind = 'role')
-        order by value collate "C"
       ) as permissions,
       coalesce(
         (select state = 'active' from heimdall.users where issuer = ${issuer} and id = ${subject}),

@@ -3,19 +3,29 @@
  *
  * @module
  */
-import type { ChildProcess } from 'node:child_process'
-import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 
-import { childrenOf, eventually, freePort, kill, needs, output, signal, start } from './processes.ts'
+import {
+  childrenOf,
+  eventually,
+  freePort,
+  isGone,
+  kill,
+  needs,
+  output,
+  signal,
+  start,
+  type RunAs,
+} from './processes.ts'
 
-const BIN = '/usr/lib/postgresql/15/bin'
-const asRoot = process.getuid?.() === 0
+const POSTGRES = '/usr/lib/postgresql/15/bin/postgres'
+const INITDB = '/usr/lib/postgresql/15/bin/initdb'
 
 /** For `suite(…, { skip: noPostgres })`. */
-export const noPostgres = needs(join(BIN, 'postgres'), join(BIN, 'initdb'), ...(asRoot ? ['/usr/sbin/runuser'] : []))
+export const noPostgres = needs(POSTGRES, INITDB)
 
 export interface TestPostgres {
   /** Of the superuser and an empty database of its own. */
@@ -31,48 +41,42 @@ export interface TestPostgres {
 }
 
 /** Postgres refuses to run as root. */
-function unprivileged(program: string, args: readonly string[]): [string, string[]] {
-  const path = join(BIN, program)
-  return asRoot ? ['/usr/sbin/runuser', ['-u', 'postgres', '--', path, ...args]] : [path, [...args]]
+function whom(): RunAs {
+  if (process.getuid?.() !== 0) return {}
+  return { uid: Number(output('id', ['-u', 'postgres'])), gid: Number(output('id', ['-g', 'postgres'])) }
 }
 
 /** Starts one on a free port of loopback, with its data in a temporary directory. */
 export async function startPostgres(): Promise<TestPostgres> {
+  const as = whom()
   const directory = mkdtempSync(join(tmpdir(), 'heimdall-pg-'))
-  if (asRoot) chownSync(directory, Number(output('id', ['-u', 'postgres'])), 0)
+  if (as.uid !== undefined && as.gid !== undefined) chownSync(directory, as.uid, as.gid)
   const data = join(directory, 'data')
-  output(
-    ...unprivileged('initdb', ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8']),
-  )
   const port = await freePort()
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  output(INITDB, ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8'], as)
   const settings = ['fsync=off', 'listen_addresses=127.0.0.1', `unix_socket_directories=${directory}`]
-  const launch = () =>
-    start(...unprivileged('postgres', ['-D', data, '-p', String(port), ...settings.flatMap((one) => ['-c', one])]))
-  /** runuser stays between us and the server. */
-  const postmaster = () => Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0])
-  let server: ChildProcess = launch()
+  const args = ['-D', data, '-p', String(port), ...settings.flatMap((one) => ['-c', one])]
+  let server = start(POSTGRES, args, as)
   const answers = () => eventually('postgres answers', () => canConnect(url), 15_000)
+  const everyone = () => (server.pid === undefined ? [] : [server.pid, ...childrenOf(server.pid)])
+  const tell = (name: NodeJS.Signals) => everyone().forEach((pid) => signal(pid, name))
   const crash = async () => {
-    const pid = readdirSync(data).includes('postmaster.pid') ? postmaster() : undefined
-    const backends = pid === undefined ? [] : childrenOf(pid)
-    for (const one of [pid, ...backends]) {
-      signal(one, 'SIGKILL')
-      signal(one, 'SIGCONT')
-    }
+    const pids = everyone()
+    tell('SIGKILL')
     await kill(server)
-    await eventually('postgres is gone', () => backends.every((one) => childIsGone(one)))
+    await eventually('postgres is gone', () => pids.every(isGone))
     rmSync(join(data, 'postmaster.pid'), { force: true })
   }
   await answers()
   return {
     url,
     port,
-    pause: () => [postmaster(), ...childrenOf(postmaster())].forEach((pid) => signal(pid, 'SIGSTOP')),
-    resume: () => [postmaster(), ...childrenOf(postmaster())].forEach((pid) => signal(pid, 'SIGCONT')),
+    pause: () => tell('SIGSTOP'),
+    resume: () => tell('SIGCONT'),
     crash,
     async restart() {
-      server = launch()
+      server = start(POSTGRES, args, as)
       await answers()
     },
     async stop() {
@@ -93,14 +97,5 @@ async function canConnect(url: string): Promise<boolean> {
     return false
   } finally {
     await client.end().catch(() => undefined)
-  }
-}
-
-function childIsGone(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return false
-  } catch {
-    return true
   }
 }

@@ -35,9 +35,15 @@ export async function eventually(what: string, holds: () => boolean | Promise<bo
   }
 }
 
+/** Whom to run a program as; ourselves when empty. */
+export interface RunAs {
+  readonly uid?: number
+  readonly gid?: number
+}
+
 /** Starts a program whose output is of no interest; it does not outlive the tests. */
-export function start(program: string, args: readonly string[]): ChildProcess {
-  const child = spawn(program, args, { stdio: 'ignore' })
+export function start(program: string, args: readonly string[], as: RunAs = {}): ChildProcess {
+  const child = spawn(program, args, { stdio: 'ignore', cwd: '/', ...as })
   const end = () => signal(child.pid, 'SIGKILL')
   process.once('exit', end)
   child.once('exit', () => process.off('exit', end))
@@ -67,19 +73,26 @@ export function childrenOf(pid: number): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((candidate) => parentOf(candidate) === pid)
+    .filter((candidate) => Number(statOf(candidate)?.[1]) === pid)
 }
 
-function parentOf(pid: number): number | undefined {
+/** State, parent and more of a process (proc(5)), or undefined. */
+function statOf(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
     return undefined
   }
 }
 
+/** True when a process has ended, also when nobody has asked after it yet. */
+export function isGone(pid: number): boolean {
+  const fields = statOf(pid)
+  return fields === undefined || fields[0] === 'Z'
+}
+
 /** Runs a program to its end and returns what it printed. */
-export function output(program: string, args: readonly string[]): string {
-  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+export function output(program: string, args: readonly string[], as: RunAs = {}): string {
+  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], cwd: '/', ...as })
 }
