@@ -16,8 +16,8 @@ import type { Scheme } from './scheme.ts'
 export function challenges(
   schemes: readonly Scheme[],
   code: DenialCode,
-  realm = 'heimdall',
   scopes: readonly string[] = [],
+  realm = 'heimdall',
 ): string | undefined {
   const { challenge }: Denial = denials[code]
   if (challenge === undefined) return undefined

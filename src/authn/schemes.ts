@@ -7,6 +7,7 @@
  */
 import { z } from 'zod'
 
+import type { RoleMap } from './grants.ts'
 import { keySourceOf } from './jwt/keys.ts'
 import type { KeySource } from './key-sets/source.ts'
 import type { AuthnDeps, Scheme } from './scheme.ts'
@@ -33,12 +34,17 @@ export const authenticatorSchema = shape.superRefine((written, context) => {
 
 export type Authenticator = z.output<typeof authenticatorSchema>
 
+/** What lives as long as the process; `roles` comes with each version of the file. */
+export type SchemesDeps = Omit<AuthnDeps, 'roles'>
+
 /** Makes the schemes of one version of the file, by the names of their authenticators. */
 export function buildSchemes(
   authenticators: Readonly<Record<string, Authenticator>>,
-  deps: AuthnDeps,
+  deps: SchemesDeps,
+  roles: RoleMap,
 ): Map<string, Scheme> {
-  return new Map(Object.entries(authenticators).map(([name, written]) => [name, buildScheme(name, written, deps)]))
+  const all: AuthnDeps = { ...deps, roles }
+  return new Map(Object.entries(authenticators).map(([name, written]) => [name, buildScheme(name, written, all)]))
 }
 
 function buildScheme(name: string, written: Authenticator, deps: AuthnDeps): Scheme {

@@ -41,7 +41,7 @@ export type Algorithm = keyof typeof signings
 export const algorithms = Object.keys(signings) as [Algorithm, ...Algorithm[]]
 
 /** True for HS256 and its kin, whose one key both signs and verifies. */
-export function isSymmetric(algorithm: Algorithm): boolean {
+export function isSymmetric(algorithm: Algorithm): algorithm is `HS${string}` & Algorithm {
   return signings[algorithm].kty === 'oct'
 }
 

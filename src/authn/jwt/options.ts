@@ -8,9 +8,7 @@ import { z } from 'zod'
 import { httpUrl } from '#values/network.ts'
 import { duration } from '#values/units.ts'
 
-import { algorithms, asymmetric, isSymmetric } from './algorithms.ts'
-
-const LEAST_SECRET_BYTES = 32
+import { algorithms, asymmetric, isSymmetric, signings } from './algorithms.ts'
 
 const path = (fallback: string) => z.string().min(1).max(256).default(fallback)
 
@@ -33,11 +31,9 @@ const unchecked = z.strictObject({
     .meta({ description: 'Who the token must be meant for: one of these in its `aud` claim.' }),
   jwks_url: httpUrl().optional().meta({ description: 'Where the keys are; without it, OIDC discovery at the issuer.' }),
   jwks_file: z.string().min(1).optional().meta({ description: 'File with the keys (a JWKS), read again on change.' }),
-  secret: z
-    .string()
-    .refine((text) => Buffer.byteLength(text) >= LEAST_SECRET_BYTES, `must have at least ${LEAST_SECRET_BYTES} bytes`)
-    .optional()
-    .meta({ description: 'Shared secret for HS256, HS384 and HS512 only; better a ${file:…} than written here.' }),
+  secret: z.string().min(1).optional().meta({
+    description: 'Shared secret for HS256, HS384 and HS512 only; better a ${file:…} than written here.',
+  }),
   algorithms: z
     .array(z.enum(algorithms))
     .min(1)
@@ -85,6 +81,9 @@ function complaints(options: Unchecked): [keyof Unchecked, string][] {
     found.push(['issuer', 'must be an http:// or https:// URL, or jwks_url or jwks_file must say where the keys are'])
   if (options.secret === undefined && symmetric.length > 0)
     found.push(['algorithms', `needs a secret for ${symmetric.join(', ')}`])
+  const least = Math.max(...symmetric.map((algorithm) => signings[algorithm].bytes))
+  if (options.secret !== undefined && Buffer.byteLength(options.secret) < least)
+    found.push(['secret', `must have at least ${least} bytes for ${symmetric.join(', ')} (RFC 7518 §3.2)`])
   if (options.secret !== undefined && symmetric.length !== options.algorithms.length)
     found.push(['algorithms', 'must list HS256, HS384 or HS512 and no other beside a secret'])
   return found

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+
+import { readHeader, type HeaderRules } from '#authn/jwt/header.ts'
+import { deny, pass } from '#request/verdict.ts'
+
+import { segment } from '../../support/tokens.ts'
+
+const rules: HeaderRules = { algorithms: new Set(['RS256', 'ES256']), types: new Set(['jwt', 'at+jwt']) }
+const read = (header: unknown) => readHeader(segment(header), rules)
+const good = { alg: 'RS256', kid: 'k1', typ: 'JWT' }
+
+suite('readHeader', () => {
+  test('gives algorithm and key id', () => {
+    assert.deepEqual(read(good), pass({ algorithm: 'RS256', kid: 'k1' }))
+    assert.deepEqual(read({ alg: 'ES256' }), pass({ algorithm: 'ES256', kid: undefined }))
+  })
+
+  for (const typ of ['JWT', 'jwt', 'at+JWT', 'application/at+jwt', 'Application/JWT'])
+    test(`accepts the type ${typ}`, () => assert.equal(read({ ...good, typ }).kind, 'pass'))
+
+  for (const typ of ['JOSE', 'dpop+jwt', 'logout+jwt', '', 'application/', 'application/x/jwt', 1, null, ['JWT']])
+    test(`refuses the type ${JSON.stringify(typ)}`, () => {
+      assert.deepEqual(read({ ...good, typ }), deny('invalid_token', 'typ is not one of the accepted'))
+    })
+
+  for (const alg of [
+    'none',
+    'None',
+    'nOnE',
+    'NONE',
+    '',
+    'HS256',
+    'rs256',
+    'RS256 ',
+    'PS256',
+    ['RS256'],
+    null,
+    0,
+    undefined,
+  ])
+    test(`refuses the algorithm ${JSON.stringify(alg)} (CVE-2015-9235)`, () => {
+      assert.deepEqual(read({ ...good, alg }), deny('invalid_token', 'alg is not one of the accepted'))
+    })
+
+  for (const [member, value] of [
+    ['jwk', { kty: 'RSA' }],
+    ['jku', 'https://evil.test/jwks'],
+    ['x5u', 'https://evil.test/cert'],
+    ['x5c', ['MII…']],
+    ['crit', ['exp']],
+    ['crit', ['b64']],
+    ['crit', []],
+    ['b64', false],
+    ['b64', true],
+    ['zip', 'DEF'],
+    ['enc', 'A256GCM'],
+    ['jwk', null],
+  ] as const)
+    test(`refuses a header with ${member} ${JSON.stringify(value)} (CVE-2018-0114, CVE-2025-59420, RFC 7797)`, () => {
+      assert.deepEqual(read({ ...good, [member]: value }), deny('invalid_token', `header has ${member}`))
+    })
+
+  for (const kid of [{ $ne: null }, 1, null, ['k1'], 'k'.repeat(257)])
+    test(`refuses the key id ${JSON.stringify(kid).slice(0, 20)}`, () => {
+      assert.deepEqual(read({ ...good, kid }), deny('invalid_token', 'kid is not a short text'))
+    })
+
+  test('refuses duplicate members and spellings that are not canonical', () => {
+    const refusal = deny('invalid_token', 'header is not canonical base64url of one JSON object')
+    assert.deepEqual(read('{"alg":"none","alg":"RS256"}'), refusal)
+    assert.deepEqual(readHeader(`${segment(good)}=`, rules), refusal)
+    assert.deepEqual(readHeader(`${segment(good)}\n`, rules), refusal)
+  })
+
+  test('never quotes what the sender wrote', () => {
+    for (const header of [
+      { ...good, kid: { secret: 1 } },
+      { ...good, alg: 'secret' },
+      { ...good, typ: 'secret' },
+    ])
+      assert.ok(!JSON.stringify(read(header)).includes('secret'))
+  })
+})

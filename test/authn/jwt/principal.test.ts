@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+
+import { jwtOptions } from '#authn/jwt/options.ts'
+import { principalOf } from '#authn/jwt/principal.ts'
+import type { Principal } from '#request/principal.ts'
+
+import { claims } from '../../support/tokens.ts'
+
+const written = { issuer: 'https://id.test', audience: 'api' }
+const paths = (own: Record<string, string> = {}) => jwtOptions.parse({ ...written, claims: own }).claims
+const vouching = { authenticator: 'acme', issuer: 'https://id.test', paths: paths() }
+
+function made(part: Record<string, unknown>, own: Record<string, string> = {}): Principal {
+  const verdict = principalOf(claims(part), 1000, { ...vouching, paths: paths(own) })
+  assert.equal(verdict.kind, 'pass')
+  return verdict.value
+}
+
+suite('principalOf', () => {
+  test('takes every fact from its claim', () => {
+    const part = {
+      roles: ['user', 'admin', 'user'],
+      permissions: ['orders:read'],
+      groups: ['eu'],
+      scope: 'openid  orders:read',
+      scp: ['write'],
+      tenant: 't1',
+      email: 'alice@acme.test',
+      name: 'Alice',
+      client_id: 'web',
+    }
+    assert.deepEqual(made(part), {
+      issuer: 'https://id.test',
+      subject: 'alice',
+      authenticator: 'acme',
+      scheme: 'jwt',
+      roles: ['admin', 'user'],
+      permissions: ['orders:read'],
+      groups: ['eu'],
+      scopes: ['openid', 'orders:read', 'write'],
+      email: 'alice@acme.test',
+      name: 'Alice',
+      tenant: 't1',
+      client: 'web',
+      expires_at: 1000,
+      claims: claims(part),
+    })
+  })
+
+  test('leaves out what the token does not say', () => {
+    const { roles, scopes, ...rest } = made({})
+    assert.deepEqual([roles, scopes], [[], []])
+    for (const fact of ['email', 'name', 'tenant', 'client', 'session']) assert.ok(!(fact in rest), fact)
+  })
+
+  test('reads claims by path', () => {
+    const part = { realm_access: { roles: ['admin'] }, 'https://acme.test/groups': ['eu'], uid: '7' }
+    const principal = made(part, {
+      subject: 'uid',
+      roles: 'realm_access.roles',
+      groups: 'https://acme.test/groups',
+    })
+    assert.deepEqual([principal.subject, principal.roles, principal.groups], ['7', ['admin'], ['eu']])
+  })
+
+  test('takes a single text for a list, a list of scp and the text of scp', () => {
+    assert.deepEqual(made({ roles: 'admin' }).roles, ['admin'])
+    assert.deepEqual(made({ scp: 'a b' }).scopes, ['a', 'b'])
+  })
+
+  test('gives nothing for claims of the wrong shape', () => {
+    const principal = made({
+      roles: { admin: true },
+      permissions: [1, null, ['x'], 'ok', ''],
+      email: ['a@b'],
+      name: 7,
+      scope: 1,
+    })
+    assert.deepEqual([principal.roles, principal.permissions, principal.scopes], [[], ['ok'], []])
+    assert.ok(!('email' in principal) && !('name' in principal))
+  })
+
+  test('reads own members only', () => {
+    assert.deepEqual(made({}, { roles: 'constructor.name', tenant: '__proto__.x' }).roles, [])
+  })
+
+  test('falls back to azp for the client', () => {
+    assert.equal(made({ azp: 'spa' }).client, 'spa')
+    assert.equal(made({ azp: 'spa', client_id: 'web' }).client, 'web')
+  })
+
+  test('leaves out a mail address that the issuer calls unverified', () => {
+    assert.ok(!('email' in made({ email: 'eve@acme.test', email_verified: false })))
+    assert.ok(!('email' in made({ email: 'eve@acme.test', email_verified: 'false' })))
+    assert.equal(made({ email: 'alice@acme.test', email_verified: true }).email, 'alice@acme.test')
+  })
+
+  for (const sub of [undefined, '', null, 7, ['alice'], { a: 1 }, 'x'.repeat(513)])
+    test(`refuses the subject ${JSON.stringify(sub)?.slice(0, 20)}`, () => {
+      const verdict = principalOf(claims({ sub }), 1000, vouching)
+      assert.equal(verdict.kind === 'deny' && verdict.code, 'invalid_token')
+    })
+
+  test('cannot be changed by anybody', () => {
+    const principal = made({ roles: ['user'], address: { country: 'NO', lines: ['1'] } })
+    const address = principal.claims['address'] as { lines: string[] }
+    for (const part of [principal, principal.roles, principal.scopes, principal.claims, address, address.lines])
+      assert.ok(Object.isFrozen(part))
+  })
+})
