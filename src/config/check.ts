@@ -19,12 +19,14 @@ export interface DraftRoute {
   readonly merged: RouteConfig
 }
 
-/** The sound part of the file, on the way to a configuration. */
+/** The file on its way to a configuration; all but `data` and `names` is its sound part. */
 export interface Draft {
   readonly file: ConfigFile
   readonly routes: readonly DraftRoute[]
   /** Every name that is written, also of entries with mistakes: a reference to one is no mistake of its own. None when unreadable. */
   readonly names: Readonly<Record<'upstreams' | 'authenticators' | 'limits', ReadonlySet<string> | undefined>>
+  /** The whole of it before the schema, mistakes included. */
+  readonly data: unknown
   readonly folder: string
   readonly world: World
 }

@@ -74,7 +74,9 @@ function content(node: Exclude<ParsedNode, Alias.Parsed>, path: Path, walk: Walk
   if (typeof node.value !== 'string' || !node.value.includes('${')) return node.value
   walk.substituted.add(pathKey(path))
   const put = substitute(node.value, walk.values)
-  return 'text' in put ? put.text : flaw(walk, path, put.flaw)
+  if ('text' in put) return put.text
+  flaw(walk, path, put.flaw)
+  return node.value // stands in, so that nothing else is said to be missing
 }
 
 /** The text of a mapping's key; numbers and booleans as they are written. */

@@ -22,7 +22,7 @@ export function draftOf(assembled: Assembled, { file, positions }: Parsed, world
     authenticators: namesIn(assembled.data, 'authenticators'),
     limits: namesIn(assembled.data, 'limits'),
   }
-  return { file, routes, names, folder: assembled.folder, world }
+  return { file, routes, names, data: assembled.data, folder: assembled.folder, world }
 }
 
 function namesIn(data: unknown, block: string): ReadonlySet<string> | undefined {

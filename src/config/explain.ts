@@ -17,7 +17,7 @@ export function explain(problems: readonly Problem[]): string {
 
 function explainOne(problem: Problem): string {
   const place = problem.line === 0 ? problem.file : `${problem.file}:${problem.line}:${problem.column}`
-  const subject = problem.path === '' ? '' : `${problem.path}: `
+  const subject = problem.path === '' ? '' : `${printable(problem.path)}: `
   return [
     `${place}  ${subject}${problem.message}`,
     ...pointer(problem),
@@ -32,10 +32,12 @@ function pointer({ excerpt, line, column }: Problem): string[] {
   return [`  ${number} | ${shown}`, `  ${' '.repeat(number.length)} | ${' '.repeat(column - 1)}^`]
 }
 
-/** Hides what a careless file spells out: passwords in URLs, values of keys that name a secret; and terminal controls. */
+/** Nothing of the file may steer the terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ')
+}
+
+/** Hides what a careless file spells out: passwords in URLs, values of keys that name a secret. */
 function mask(line: string): string {
-  return line
-    .replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ')
-    .replaceAll(userInfo, '$1***@')
-    .replace(secretKey, '$1***')
+  return printable(line).replaceAll(userInfo, '$1***@').replace(secretKey, '$1***')
 }

@@ -14,6 +14,12 @@ import type { Finding, Path } from './problem.ts'
 
 type Issue = z.core.$ZodIssue
 
+/** What is said of a key that must be there and is not. */
+export const MISSING = 'is required'
+
+/** What is said of a key that nothing reads. */
+export const UNKNOWN = 'unknown key'
+
 const LONGEST_LIST = 8
 const nouns: Readonly<Record<string, string>> = {
   string: 'a text',
@@ -31,14 +37,12 @@ export function findingsOf(issue: Issue, data: unknown): Finding[] {
   switch (issue.code) {
     case 'unrecognized_keys':
       return issue.keys.map((key) =>
-        withGuess({ path: [...path, key], message: 'unknown key', key: true }, key, knownKeys(path)),
+        withGuess({ path: [...path, key], message: UNKNOWN, key: true }, key, knownKeys(path)),
       )
     case 'invalid_union':
       return ofUnion(issue, path, data)
     case 'invalid_key':
-      return [
-        { path, message: `has a name that does not fit: it ${issue.issues[0]?.message ?? 'is malformed'}`, key: true },
-      ]
+      return [{ path, message: `the key ${issue.issues[0]?.message ?? 'is malformed'}`, key: true }]
     case 'invalid_value':
       return [ofChoice(issue, path, valueAt(data, path))]
     default:
@@ -52,7 +56,7 @@ function withGuess(finding: Finding, word: unknown, candidates: Iterable<string>
 }
 
 function messageOf(issue: Issue, value: unknown): string {
-  if (value === undefined && issue.code === 'invalid_type') return 'is required'
+  if (value === undefined && issue.code === 'invalid_type') return MISSING
   if (value === null && issue.code === 'invalid_type') return 'has no value'
   if (!isOwnWording(issue)) return issue.message
   switch (issue.code) {
@@ -79,16 +83,20 @@ function bound(origin: string, which: string, count: number): string {
 }
 
 function ofChoice(issue: z.core.$ZodIssueInvalidValue, path: Path, value: unknown): Finding {
-  if (value === undefined) return { path, message: 'is required' }
+  if (value === undefined) return { path, message: MISSING }
   if (!isOwnWording(issue)) return { path, message: issue.message }
   const choices = issue.values.map(String)
-  const message =
-    choices.length > LONGEST_LIST ? 'is not one of the values known here' : `must be ${choices.join(' or ')}`
+  const message = choices.length > LONGEST_LIST ? 'is not one of the values known here' : `must be ${orList(choices)}`
   return withGuess({ path, message }, value, choices)
+}
+
+function orList(words: readonly string[]): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
 }
 
 /** The alternative with the least against it; several that reject the value as a whole are named together. */
 function ofUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, data: unknown): Finding[] {
+  if (!isOwnWording(issue)) return [{ path, message: issue.message }]
   const alternatives = issue.errors.filter((issues) => issues.length > 0)
   const least = Math.min(...alternatives.map(against))
   const likely = alternatives.filter((issues) => against(issues) === least)
@@ -99,7 +107,7 @@ function ofUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, data: unknown)
   const messages = new Set(likely.flatMap(inner).map(({ message }) => message.replace(/^must be /, '')))
   const [finding] = inner(first)
   if (finding === undefined || messages.size < 2) return finding === undefined ? [] : [finding]
-  return [{ ...finding, message: `must be ${[...messages].join(' or ')}` }]
+  return [{ ...finding, message: `must be ${orList([...messages])}` }]
 }
 
 function against(issues: readonly Issue[]): number {

@@ -57,7 +57,7 @@ export function refuseLater(data: unknown): Finding[] {
     placesOf(data, path).flatMap(({ holder, path: place, last }): Finding[] => {
       if (!when(holder[last])) return []
       delete holder[last]
-      return [{ path: place, message: `${what} is not built yet in this version`, key: true }]
+      return [{ path: place, message: `not built yet in this version: ${what}`, key: true }]
     }),
   )
 }

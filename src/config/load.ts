@@ -49,7 +49,7 @@ export function loadConfig(path: string, world: World): Loaded | Rejected {
   const risks = draft === undefined ? noRisks : reviewRisks(draft)
   const checked = draft === undefined ? [] : checks.flatMap((check) => check(draft))
   const findings = firstOfEach([...assembled.findings, ...later], parsed.findings, [...checked, ...risks.findings])
-  const problems = inOrder([...assembled.problems, ...findings.map(assembled.locate)])
+  const problems = inOrder([...assembled.problems, ...findings.map(assembled.locate)], path)
   if (draft === undefined || problems.length > 0) return { problems, sources }
   return { config: resolveConfig(draft), warnings: risks.warnings.map(assembled.locate), sources }
 }
@@ -68,9 +68,9 @@ function firstOfEach(...phases: readonly (readonly Finding[])[]): Finding[] {
   return found
 }
 
-/** By file, in the order they were met, then by line and column. */
-function inOrder(problems: readonly Problem[]): Problem[] {
-  const files = [...new Set(problems.map(({ file }) => file))]
+/** By file, the main one first, then by line and column. */
+function inOrder(problems: readonly Problem[], main: string): Problem[] {
+  const files = [main, ...new Set(problems.map(({ file }) => file).toSorted())]
   return problems.toSorted(
     (a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
   )

@@ -11,8 +11,9 @@ import type { YamlFile } from './yaml-file.ts'
 
 /** Finds the line and column of a finding; one that points at nothing gets the nearest thing around it. */
 export function locate(file: YamlFile, finding: Finding): Problem {
-  const { line, column, excerpt } = file.place(offsetOf(file.root, finding.path, finding.key === true))
   const { message, suggestion } = finding
+  if (finding.path.length === 0) return { file: file.name, line: 0, column: 0, path: '', message }
+  const { line, column, excerpt } = file.place(offsetOf(file.root, finding.path, finding.key === true))
   const problem = { file: file.name, line, column, path: pathText(finding.path), message, excerpt }
   return suggestion === undefined ? problem : { ...problem, suggestion }
 }

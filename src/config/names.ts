@@ -13,5 +13,5 @@ const pattern = /^[A-Za-z0-9][\w.-]{0,63}$/
 export function name() {
   return z
     .string('must be a name')
-    .regex(pattern, 'must be a name: a letter or digit, then at most 63 letters, digits, `_`, `-` or `.`')
+    .regex(pattern, 'must be a name (a letter or digit, then at most 63 letters, digits, `_`, `-` or `.`)')
 }

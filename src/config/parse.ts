@@ -9,7 +9,7 @@
 import type { z } from 'zod'
 
 import { pathKey } from './data.ts'
-import { findingsOf, valueAt } from './issues.ts'
+import { findingsOf, MISSING, UNKNOWN, valueAt } from './issues.ts'
 import type { Finding, Path } from './problem.ts'
 import { fileSchema, type ConfigFile } from './schema.ts'
 
@@ -23,7 +23,8 @@ export interface Parsed {
 }
 
 type Tree = Record<string, unknown>
-const collections = new Set(['upstreams', 'authenticators', 'roles', 'limits', 'routes'])
+/** Blocks whose entries stand for themselves. */
+const collections = new Set(['upstreams', 'authenticators', 'roles', 'limits', 'defaults', 'routes'])
 
 /**
  * Parses the data of a file.
@@ -36,7 +37,7 @@ export function parseFile(data: unknown, substituted: ReadonlySet<string>): Pars
   if (!result.success && coerce(data, result.error.issues, substituted)) result = fileSchema.safeParse(data)
   if (result.success) return { findings: [], file: result.data, positions: [...result.data.routes.keys()] }
 
-  const findings = result.error.issues.flatMap((issue) => findingsOf(issue, data))
+  const findings = withoutEchoes(result.error.issues.flatMap((issue) => findingsOf(issue, data)))
   const { sound, positions } = withoutFlawed(data, findings)
   const rest = fileSchema.safeParse(sound)
   return rest.success ? { findings, file: rest.data, positions } : { findings, positions: [] }
@@ -67,6 +68,17 @@ function pathsOf(issue: z.core.$ZodIssue, before: Path): Path[] {
 function typedValue(value: unknown): number | boolean | undefined {
   if (value === 'true' || value === 'false') return value === 'true'
   return typeof value === 'string' && /^-?\d{1,15}(?:\.\d{1,9})?$/.test(value) ? Number(value) : undefined
+}
+
+/** A misspelt key is one mistake: neither is the right one missing, nor is there more to say of the mapping around it. */
+function withoutEchoes(findings: readonly Finding[]): Finding[] {
+  const misspelt = findings.filter(({ message }) => message === UNKNOWN)
+  const meant = new Set(misspelt.map(({ path, suggestion = '' }) => pathKey([...path.slice(0, -1), suggestion])))
+  const around = new Set(misspelt.map(({ path }) => pathKey(path.slice(0, -1))))
+  return findings.filter(({ path, message }) => {
+    const key = pathKey(path)
+    return message === UNKNOWN || (!around.has(key) && (message !== MISSING || !meant.has(key)))
+  })
 }
 
 /** The data without the entries, or top-level keys, that have a finding. */

@@ -1,7 +1,7 @@
 /**
  * Problems: what is wrong with the file, and where.
  *
- * No message repeats a value of the file: a value may be a secret that was put in for `${VAR}`.
+ * No message repeats a value of the file, but for segments of a path: a value may be a secret that was put in for `${VAR}`.
  * The excerpt is the line as written, placeholders and all.
  *
  * @module

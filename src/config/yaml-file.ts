@@ -33,7 +33,7 @@ export function readYaml(name: string, text: string): Read {
   const counter = new LineCounter()
   const tokens = boundedTokens(counter, text)
   if (tokens === undefined) return whole(`nests deeper than ${DEEPEST} levels`)
-  const composer = new Composer({ uniqueKeys: false, merge: false, version: '1.2' })
+  const composer = new Composer({ uniqueKeys: false, merge: false, resolveKnownTags: false, version: '1.2' })
   const documents = [...composer.compose(tokens, true, text.length)]
 
   const lines = text.split('\n').map((line) => line.replace(/\r$/, ''))

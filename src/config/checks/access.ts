@@ -5,19 +5,27 @@
  */
 import { needsIdentity } from '#ratelimit/limit.ts'
 
-import type { Check, DraftRoute } from '../check.ts'
+import type { Check, Draft, DraftRoute } from '../check.ts'
+import { valueAt } from '../issues.ts'
 import type { Finding } from '../problem.ts'
 import type { ConfigFile } from '../schema.ts'
 
 /** Finds routes that are open by accident, and keys that contradict `public` or `optional`. */
-export const access: Check = ({ file, routes }) =>
-  routes.flatMap((route) => {
-    if (route.merged.public) return contradictionsOfPublic(file, route)
-    return route.merged.optional ? contradictionsOfOptional(route) : withoutAuthenticator(route)
+export const access: Check = (draft) =>
+  draft.routes.flatMap((route) => {
+    if (route.merged.public) return contradictionsOfPublic(draft.file, route)
+    return route.merged.optional ? contradictionsOfOptional(draft, route) : withoutAuthenticator(draft, route)
   })
 
-function withoutAuthenticator({ path, merged }: DraftRoute): Finding[] {
-  if (merged.authenticate.length > 0) return []
+/** Also when the defaults would name some, but are themselves mistaken: that is said of them. */
+function hasAuthenticator({ file, data }: Draft, { merged, written }: DraftRoute): boolean {
+  const mistaken = file.defaults.authenticate === undefined && valueAt(data, ['defaults', 'authenticate']) !== undefined
+  return merged.authenticate.length > 0 || (mistaken && written.authenticate === undefined)
+}
+
+function withoutAuthenticator(draft: Draft, route: DraftRoute): Finding[] {
+  if (hasAuthenticator(draft, route)) return []
+  const { path } = route
   return [{ path, message: 'must say who may use it: `authenticate`, `optional: true` or `public: true`' }]
 }
 
@@ -39,9 +47,10 @@ function named<T>(things: Readonly<Record<string, T>>, name: string): T | undefi
   return Object.hasOwn(things, name) ? things[name] : undefined
 }
 
-function contradictionsOfOptional({ path, written, merged }: DraftRoute): Finding[] {
+function contradictionsOfOptional(draft: Draft, route: DraftRoute): Finding[] {
+  const { path, written } = route
   const findings: Finding[] = []
-  if (merged.authenticate.length === 0)
+  if (!hasAuthenticator(draft, route))
     findings.push({
       path: [...path, 'optional'],
       message: 'needs an authenticator for those who do bring a credential',

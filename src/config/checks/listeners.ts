@@ -3,10 +3,10 @@
  *
  * @module
  */
+import { isIPv6 } from 'node:net'
+
 import type { Check } from '../check.ts'
 import type { Finding } from '../problem.ts'
-
-const everywhere = new Set(['0.0.0.0', '::'])
 
 /** Finds listeners that would want the same port of the same address. */
 export const listeners: Check = ({ file }) => {
@@ -24,5 +24,10 @@ export const listeners: Check = ({ file }) => {
 }
 
 function overlap(one: string, other: string): boolean {
-  return one === other || everywhere.has(one) || everywhere.has(other)
+  return one === other || covers(one, other) || covers(other, one)
+}
+
+/** `::` takes IPv4 too. */
+function covers(wildcard: string, host: string): boolean {
+  return wildcard === '::' || (wildcard === '0.0.0.0' && !isIPv6(host))
 }

@@ -8,11 +8,14 @@ import { rewriteProblem } from '#routing/rewrite.ts'
 import { findTies } from '#routing/ties.ts'
 
 import type { Check, DraftRoute } from '../check.ts'
+import { valueAt } from '../issues.ts'
 import type { Finding, Path } from '../problem.ts'
 
 /** Finds paths, hosts and rewrites that make no sense, names used twice, and ties. */
-export const paths: Check = ({ file, routes }) => {
-  if (file.routes.length === 0 && routes.length === 0) return []
+export const paths: Check = ({ routes, data }) => {
+  const written = valueAt(data, ['routes'])
+  if (written === undefined || (Array.isArray(written) && written.length === 0))
+    return [{ path: [], message: 'has no routes: every request would be answered with 404' }]
   const flawed = new Map(routes.map((route) => [route, patternFindings(route)]))
   const sound = routes.filter((route) => flawed.get(route)?.length === 0)
   return [...[...flawed.values()].flat(), ...duplicateNames(routes), ...ties(sound)]

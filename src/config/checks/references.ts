@@ -5,39 +5,41 @@
  */
 import type { Check, Draft } from '../check.ts'
 import { closest } from '../closest.ts'
+import { valueAt } from '../issues.ts'
 import type { Finding, Path } from '../problem.ts'
-import type { DefaultsFile } from '../route.ts'
 
-/** Finds names of upstreams, authenticators and limits that nothing has. */
-export const references: Check = (draft) => [
-  ...referencesOf(draft, ['defaults'], draft.file.defaults),
-  ...draft.routes.flatMap(({ path, written }) => referencesOf(draft, path, written)),
-  ...draft.routes
-    .filter(({ merged }) => merged.upstream === '')
-    .map(({ path }) => ({ path, message: 'needs an upstream, here or in defaults' })),
-]
-
-function referencesOf({ names }: Draft, path: Path, keys: DefaultsFile): Finding[] {
-  const { upstream, authenticate = [], limits = [] } = keys
-  const limitNames = limits.map((one) => (typeof one === 'string' ? one : undefined))
+/** Finds names of upstreams, authenticators and limits that nothing has; also on routes that have other mistakes. */
+export const references: Check = (draft) => {
+  const routes = valueAt(draft.data, ['routes'])
+  const places: Path[] = [['defaults'], ...(Array.isArray(routes) ? routes : []).map((_, index) => ['routes', index])]
   return [
-    ...unknown(names.upstreams, [upstream], () => [...path, 'upstream'], 'upstream'),
-    ...unknown(names.authenticators, authenticate, (index) => [...path, 'authenticate', index], 'authenticator'),
-    ...unknown(names.limits, limitNames, (index) => [...path, 'limits', index], 'limit'),
+    ...places.flatMap((place) => unknownNames(draft, place)),
+    ...draft.routes
+      .filter(({ merged }) => merged.upstream === '' && valueAt(draft.data, ['defaults', 'upstream']) === undefined)
+      .map(({ path }) => ({ path, message: 'needs an upstream, here or in defaults' })),
   ]
 }
 
-function unknown(
-  names: ReadonlySet<string> | undefined,
-  used: readonly (string | undefined)[],
-  pathOf: (index: number) => Path,
-  noun: string,
-): Finding[] {
-  if (names === undefined) return []
-  return used.flatMap((name, index): Finding[] => {
-    if (name === undefined || names.has(name)) return []
-    const suggestion = closest(name, names)
-    const finding: Finding = { path: pathOf(index), message: `names no ${noun} of this file` }
-    return [suggestion === undefined ? finding : { ...finding, suggestion }]
-  })
+function unknownNames({ data, names }: Draft, place: Path): Finding[] {
+  return [
+    ...unknown(data, [...place, 'upstream'], names.upstreams, 'upstream'),
+    ...listOf(data, [...place, 'authenticate']).flatMap((path) =>
+      unknown(data, path, names.authenticators, 'authenticator'),
+    ),
+    ...listOf(data, [...place, 'limits']).flatMap((path) => unknown(data, path, names.limits, 'limit')),
+  ]
+}
+
+function listOf(data: unknown, path: Path): Path[] {
+  const value = valueAt(data, path)
+  return Array.isArray(value) ? value.map((_, index) => [...path, index]) : []
+}
+
+/** Anything but a text is no name: the schema speaks about that, or it is a limit written in place. */
+function unknown(data: unknown, path: Path, names: ReadonlySet<string> | undefined, noun: string): Finding[] {
+  const name = valueAt(data, path)
+  if (typeof name !== 'string' || names === undefined || names.has(name)) return []
+  const suggestion = closest(name, names)
+  const finding: Finding = { path, message: `names no ${noun} of this file` }
+  return [suggestion === undefined ? finding : { ...finding, suggestion }]
 }
