@@ -34,6 +34,8 @@ type Treatment = 'keep' | 'drop' | 'connection' | 'cookie'
 /** Framed, named and awaited anew on the way to the service; `Via` would only tell where a client claims to have been. */
 const ours = ['host', 'content-length', 'expect', 'via']
 
+const MOST_SPELLINGS = 256 // every route has a firewall, and few spellings are in use
+
 /** Builds the firewall of a route. */
 export function createFirewall({ isManaged, credentials, forward_credential }: FirewallOptions): Firewall {
   const secret = ['authorization', ...credentials.headers].map((name) => name.toLowerCase())
@@ -48,7 +50,7 @@ export function createFirewall({ isManaged, credentials, forward_credential }: F
     if (isManaged(collapsed)) return 'drop'
     if (lower === 'cookie' && cookies.length > 0) return 'cookie'
     return unwanted.has(collapsed) && !kept.has(lower) ? 'drop' : 'keep'
-  })
+  }, MOST_SPELLINGS)
 
   return ({ raw }) => {
     const going: string[] = []

@@ -44,14 +44,19 @@ const LONGEST_SPELLING = 64
 /**
  * Remembers what `classify` says about each spelling of a name: one look-up on the request path.
  * Clients choose spellings, so the memory is bounded; it starts anew when full, lest junk stay in it for ever.
+ *
+ * @param most spellings kept at a time
  */
-export function perSpelling<T extends string | number | boolean>(classify: (name: string) => T): (name: string) => T {
+export function perSpelling<T extends string | number | boolean>(
+  classify: (name: string) => T,
+  most = MOST_SPELLINGS,
+): (name: string) => T {
   const known = new Map<string, T>()
   return (name) => {
     const remembered = known.get(name)
     if (remembered !== undefined) return remembered
     const answer = classify(name)
-    if (known.size >= MOST_SPELLINGS) known.clear()
+    if (known.size >= most) known.clear()
     if (name.length <= LONGEST_SPELLING) known.set(name, answer)
     return answer
   }

@@ -42,7 +42,7 @@ suite('what goes on', () => {
       credentials: { headers: [], cookies: [] },
       forward_credential: false,
     })
-    for (let round = 0; round < 10_000; round += 1)
+    for (let round = 0; round < 1000; round += 1)
       assert.equal(firewall(incoming({ headers: [`X-${round}`, 'x', `X_Heimdall_${round}`, 'x'] })).length, 2)
     const long = 'x-heimdall-'.padEnd(100, 'x')
     assert.deepEqual(firewall(incoming({ headers: [long, 'x', 'X-Kept', 'x'] })), ['X-Kept', 'x'])
@@ -99,6 +99,7 @@ suite('credentials', () => {
     ['a=heimdall_session=x', 'a=heimdall_session=x'],
     ['Heimdall_Session=other', 'Heimdall_Session=other'],
     ['a=1;;b', 'a=1;;b'],
+    ['heimdall_session; heimdall_session1', 'heimdall_session; heimdall_session1'],
   ] as const)
     test(`the session is taken out of Cookie: ${JSON.stringify(sent)}`, () => {
       assert.deepEqual(strip(['Cookie', sent]), going === undefined ? [] : ['Cookie', going])

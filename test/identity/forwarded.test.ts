@@ -94,6 +94,11 @@ suite('from a trusted proxy', () => {
     assert.equal(chain, '203.0.113.5, 10.0.0.9, 10.0.0.1')
   })
 
+  test('cuts off what the client wrote even where it holds its own address', () => {
+    const { 'X-Forwarded-For': chain } = from(['X-Forwarded-For', '203.0.113.5, 127.0.0.1, 203.0.113.5, 10.0.0.9'])
+    assert.equal(chain, '203.0.113.5, 10.0.0.9, 10.0.0.1')
+  })
+
   test('never passes on what is no address', () => {
     assert.equal(from(['X-Forwarded-For', '"><script>, 10.0.0.9'])['X-Forwarded-For'], '10.0.0.9, 10.0.0.1')
     assert.equal(from(['X-Forwarded-For', 'garbage'])['X-Forwarded-For'], '10.0.0.1')
