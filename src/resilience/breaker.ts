@@ -108,9 +108,10 @@ export function createBreaker(name: string, options: BreakerOptions): Breaker {
   }
 }
 
-type Circuit = CircuitBreaker<[() => Promise<unknown>]>
+export type Circuit = CircuitBreaker<[() => Promise<unknown>]>
 
-function createCircuit(name: string, options: BreakerOptions): Circuit {
+/** Makes the opossum circuit behind a breaker: it counts and changes state, and nothing else. */
+export function createCircuit(name: string, options: BreakerOptions): Circuit {
   const { counts = () => true } = options
   return new CircuitBreaker((call: () => Promise<unknown>) => call(), {
     name,
@@ -126,7 +127,7 @@ function createCircuit(name: string, options: BreakerOptions): Circuit {
 }
 
 /** One gauge value, one count and one log line per change of state; the trials of a long outage are for `debug` only. */
-function report(name: string, circuit: Circuit, { metrics, log }: BreakerOptions, lastError: () => unknown): void {
+export function report(name: string, circuit: Circuit, { metrics, log }: BreakerOptions, lastError: () => unknown): void {
   let trying = false
   const changed = (state: keyof typeof stateValues) => {
     metrics.breakerState.set({ breaker: name }, stateValues[state])
