@@ -8,8 +8,8 @@
  */
 import { authenticate } from '#authn/authenticate.ts'
 import { challenges } from '#authn/challenge.ts'
-import type { AuthnDeps, Scheme } from '#authn/scheme.ts'
-import { buildSchemes } from '#authn/schemes.ts'
+import type { Scheme } from '#authn/scheme.ts'
+import { buildSchemes, type SchemesDeps } from '#authn/schemes.ts'
 import { authorize } from '#authz/authorize.ts'
 import type { Config, RouteConfig } from '#config/config.ts'
 import { identityBlock } from '#identity/block.ts'
@@ -29,7 +29,7 @@ import type { CompiledRoute, LimitStage } from './route.ts'
 
 /** What rules are compiled with; lives as long as the process. */
 export interface GateDeps {
-  readonly authn: AuthnDeps
+  readonly authn: SchemesDeps
   readonly limits: LimitDeps
 }
 

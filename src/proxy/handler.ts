@@ -41,10 +41,20 @@ export function createHandler({ current, teller }: HandlerDeps) {
   return (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void | Promise<void> => {
     const exchange: Exchange = { req, res, expectsContinue, serving: current(), teller, began: performance.now() }
     teller.begin()
-    const decision = decide(exchange.serving.gate, rawRequest(req))
-    if (decision instanceof Promise) return decision.then((settled) => act(settled, exchange))
-    act(decision, exchange)
+    try {
+      const decision = decide(exchange.serving.gate, rawRequest(req))
+      if (!(decision instanceof Promise)) return act(decision, exchange)
+      return decision.then((settled) => act(settled, exchange)).catch((defect: unknown) => abandon(teller, defect))
+    } catch (defect) {
+      abandon(teller, defect)
+    }
   }
+}
+
+/** The listener answers defects; here they only leave the count of requests in flight. */
+function abandon(teller: Teller, defect: unknown): never {
+  teller.abandon()
+  throw defect
 }
 
 /** What node:http read, before anything of it is believed. */

@@ -31,6 +31,8 @@ export interface Begun {
 export interface Teller {
   begin(): void
   end(begun: Begun, decision: Pick<Decision, 'evidence' | 'route'>, route: RouteMetrics, ended: Ended): void
+  /** Ends a request that a defect cut short. */
+  abandon(): void
   /** Requests being worked on now. */
   readonly inFlight: number
 }
@@ -55,6 +57,9 @@ export function createTeller({ metrics, line, clock }: TellerDeps): Teller {
     },
     begin() {
       inFlight += 1
+    },
+    abandon() {
+      inFlight -= 1
     },
     end({ method, url, began }, { evidence, route }, routeMetrics, { denial, status, ...facts }) {
       inFlight -= 1

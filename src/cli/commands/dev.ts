@@ -1,0 +1,67 @@
+/**
+ * `heimdall dev`.
+ *
+ * @module
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import type { Loaded } from '#config/load.ts'
+
+import type { Command, Io } from '../command.ts'
+import { configHelp, configOption, configPath, readConfig } from '../config-file.ts'
+import { startDemoService } from '../dev/demo-service.ts'
+import { DEV_DIRECTORY } from '../dev/directory.ts'
+import { ensureIssuer } from '../dev/issuer.ts'
+import { seed } from '../dev/seed.ts'
+import { printedTour, tour, type DemoSecrets } from '../dev/tour.ts'
+import { startGateway } from '../gateway/start.ts'
+import type { Stores } from '../gateway/stores.ts'
+import { untilEnd } from './serve.ts'
+
+export const dev: Command = {
+  name: 'dev',
+  summary: 'Runs the gateway with a demo service and demo people, and prints requests to try.',
+  usage: '[--config FILE]',
+  about:
+    `Embedded Postgres and keys live in ${DEV_DIRECTORY}/; remove it to start anew.\n` +
+    'With HEIMDALL_POSTGRES_URL and HEIMDALL_REDIS_URL set, the same demo runs on those.',
+  options: configOption,
+  describe: configHelp,
+  examples: ['npm start', 'HEIMDALL_REDIS_URL=redis://127.0.0.1:6379 npm start'],
+  async run(call, io) {
+    mkdirSync(DEV_DIRECTORY, { recursive: true, mode: 0o700 })
+    await ensureIssuer(join(DEV_DIRECTORY, 'issuer'))
+    const loaded = readConfig(call, io)
+    if (loaded === undefined) return 1
+    try {
+      const demo = await startDemoService(demoPort(loaded))
+      await runDemo(configPath(call), loaded, io).finally(() => demo.close())
+      return 0
+    } catch (error) {
+      io.err(`heimdall dev: ${error instanceof Error ? error.message : String(error)}`)
+      return 1
+    }
+  },
+}
+
+/** Where the file expects the demo service; any free port when it does not. */
+function demoPort({ config }: Loaded): number {
+  const url = config.upstreams['demo']?.targets[0]?.url
+  return url === undefined ? 0 : Number(new URL(url).port)
+}
+
+async function runDemo(path: string, loaded: Loaded, io: Io): Promise<void> {
+  const secrets = Promise.withResolvers<DemoSecrets>()
+  const prepare = async ({ sql }: Stores) => {
+    if (sql === undefined) throw new Error('the demo needs `stores.postgres`')
+    secrets.resolve(await seed(sql.db, io.clock()))
+  }
+  const gateway = await startGateway({ path, loaded, settle: 0, prepare }, io)
+  const { listen, probes } = gateway
+  const base = `http://${listen.host}:${listen.port}`
+  io.out(`\nHeimdall is on ${base}, its probes on http://${probes.host}:${probes.port}.`)
+  io.out('Paste these into another terminal, in this folder; the numbers are the statuses to expect.\n')
+  io.out(`${printedTour(tour(base, await secrets.promise))}\n`)
+  await untilEnd(gateway, io)
+}

@@ -1,0 +1,31 @@
+/**
+ * `heimdall health`.
+ *
+ * @module
+ */
+import { request } from 'undici'
+
+import { text, type Command } from '../command.ts'
+
+const PATIENCE = 2000 // milliseconds
+
+export const health: Command = {
+  name: 'health',
+  summary: 'Asks a running gateway whether it is ready; for HEALTHCHECK.',
+  usage: '[--url URL]',
+  about: 'Exit code 0 when it is, 1 when it is not or does not answer within two seconds.',
+  options: { url: { type: 'string' } },
+  describe: { url: 'the probe; http://127.0.0.1:9091/readyz unless told otherwise' },
+  examples: ['npm run -s heimdall -- health', 'npm run -s heimdall -- health --url http://127.0.0.1:9091/livez'],
+  async run(call, io) {
+    try {
+      const url = text(call, 'url') ?? 'http://127.0.0.1:9091/readyz'
+      const { statusCode, body } = await request(url, { signal: AbortSignal.timeout(PATIENCE) })
+      io.out((await body.text()).trimEnd())
+      return statusCode === 200 ? 0 : 1
+    } catch (error) {
+      io.err(`heimdall health: ${error instanceof Error ? error.message : String(error)}`)
+      return 1
+    }
+  },
+}

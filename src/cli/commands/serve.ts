@@ -1,0 +1,44 @@
+/**
+ * `heimdall serve`.
+ *
+ * @module
+ */
+import type { Command, Io } from '../command.ts'
+import { configHelp, configOption, configPath, readConfig } from '../config-file.ts'
+import { startGateway, type Gateway } from '../gateway/start.ts'
+
+export const serve: Command = {
+  name: 'serve',
+  summary: 'Runs the gateway.',
+  usage: '[--config FILE]',
+  about:
+    'SIGTERM and SIGINT drain: readiness fails, requests under way finish within `grace`; a second signal ends at once.\n' +
+    'SIGHUP, or a change of the file, reloads it without a failed request. Logs are JSON lines on standard output.',
+  options: configOption,
+  describe: configHelp,
+  examples: [
+    'npm run -s heimdall -- serve --config /etc/heimdall/heimdall.yaml',
+    'HEIMDALL_LISTEN=127.0.0.1:8081 npm run -s heimdall -- serve',
+  ],
+  async run(call, io) {
+    const loaded = readConfig(call, io)
+    if (loaded === undefined) return 1
+    try {
+      await untilEnd(await startGateway({ path: configPath(call), loaded }, io), io)
+      return 0
+    } catch (error) {
+      io.err(`heimdall serve: ${error instanceof Error ? error.message : String(error)}`)
+      return 1
+    }
+  },
+}
+
+/** Waits for the signal to end, and ends. */
+export async function untilEnd(gateway: Gateway, io: Io): Promise<void> {
+  const signals = io.signals()
+  signals.onHangup(() => gateway.reload())
+  const ended = gateway.end(await signals.first)
+  void signals.again.then((signal) => gateway.end(signal))
+  await ended
+  signals.stop()
+}

@@ -1,0 +1,74 @@
+/**
+ * The stores of a gateway process: opened once, whatever the file says later.
+ *
+ * @module
+ */
+import { createLookups, type Lookups } from '#authn/lookups.ts'
+import type { Config } from '#config/config.ts'
+import type { Component } from '#http/health.ts'
+import { openEmbedded } from '#stores/embedded.ts'
+import { connectPostgres } from '#stores/postgres.ts'
+import { createSqlReads } from '#stores/reads-sql.ts'
+import { connectRedis, type RedisStore } from '#stores/redis.ts'
+import { createSharedCache } from '#stores/shared-cache.ts'
+import type { SqlStore } from '#stores/sql-store.ts'
+import type { Logger } from '#telemetry/log.ts'
+import type { Metrics } from '#telemetry/metrics.ts'
+
+const EMBEDDED = 'embedded:'
+
+export interface Stores {
+  readonly redis: RedisStore | undefined
+  readonly sql: SqlStore | undefined
+  /** Absent without a database. */
+  readonly lookups: Lookups | undefined
+  /** For `/readyz`. */
+  readonly components: readonly Component[]
+  close(): Promise<void>
+}
+
+export interface StoresDeps {
+  readonly metrics: Metrics
+  readonly log: Logger
+}
+
+/** Connects to what the file names. Returns at once: neither store has to be there for the gateway to start. */
+export async function openStores(stores: Config['stores'], deps: StoresDeps): Promise<Stores> {
+  const redis = stores.redis === undefined ? undefined : connectRedis(stores.redis, deps)
+  const sql = stores.postgres === undefined ? undefined : await openSql(stores.postgres, deps.log)
+  const reads = sql && createSqlReads(sql, deps)
+  const shared = redis && createSharedCache(redis)
+  return {
+    redis,
+    sql,
+    lookups: reads && createLookups({ reads, shared, ...deps }),
+    components: [
+      { name: 'redis', check: () => redisStatus(redis) },
+      { name: 'postgres', check: async () => ({ status: reads === undefined ? 'disabled' : await upOrDown(reads) }) },
+    ],
+    async close() {
+      redis?.close()
+      reads?.close()
+      await sql?.close()
+    },
+  }
+}
+
+/**
+ * Opens a database for reading, or for longer work with a `timeout` in milliseconds.
+ *
+ * @param location URL of a Postgres, or `embedded:` and a folder
+ */
+export function openSql(location: string, log: Logger, timeout?: number): Promise<SqlStore> {
+  if (location.startsWith(EMBEDDED)) return openEmbedded(location.slice(EMBEDDED.length))
+  return Promise.resolve(connectPostgres(location, { log, ...(timeout !== undefined && { timeout }) }))
+}
+
+function redisStatus(redis: RedisStore | undefined) {
+  if (redis === undefined) return { status: 'disabled' } as const
+  return { status: redis.ready() ? 'up' : 'down' } as const
+}
+
+async function upOrDown(reads: { ready(): Promise<boolean> }): Promise<'up' | 'down'> {
+  return (await reads.ready()) ? 'up' : 'down'
+}
