@@ -10,11 +10,7 @@ import type { Path } from './problem.ts'
 export function knownKeys(path: Path): string[] {
   let places = alternatives(jsonSchema())
   for (const step of path) places = places.flatMap((place) => inside(place, step)).flatMap(alternatives)
-  return places.flatMap((place) =>
-    Object.entries(place.properties ?? {})
-      .filter(([, schema]) => !('not' in schema)) // keys that are only there to be refused
-      .map(([key]) => key),
-  )
+  return places.flatMap((place) => Object.keys(place.properties ?? {}))
 }
 
 function alternatives(schema: JsonSchema): JsonSchema[] {
