@@ -17,6 +17,7 @@ import { andThen, deny, skip, type Attempt, type Deny, type Eventually } from '#
 import type { ApiKeyRecord } from '#stores/reads.ts'
 
 import { completeGrants } from '../grants.ts'
+import { oncePer } from '../once-per.ts'
 import { recordLookup } from '../record-lookup.ts'
 import { defineScheme, type AuthnDeps, type Scheme, type StalePolicy } from '../scheme.ts'
 
@@ -118,16 +119,12 @@ function createApiKey(name: string, options: ApiKeyOptions, { lookups, roles, cl
   const place = options.header.toLowerCase()
   const listed = new Map(options.keys.map((key) => [key.digest, recordOf(key)]))
   const complete = completeGrants({ mode: 'claims', roles, lookups: undefined })
-  const principals = new WeakMap<ApiKeyRecord, Principal>()
+  const principalFor = oncePer((key: ApiKeyRecord) => principalOf(key, name))
 
   const accept = (sent: string, key: ApiKeyRecord | undefined, evidence: Evidence, stale: StalePolicy) => {
     const same = sameDigest(sent, key?.digest ?? NOBODY)
     if (key === undefined || !same) return deny('invalid_api_key', 'no such key')
-    const refused = refusal(key, clock())
-    if (refused !== undefined) return refused
-    const principal = principals.get(key) ?? principalOf(key, name)
-    principals.set(key, principal)
-    return complete(principal, evidence, stale)
+    return refusal(key, clock()) ?? complete(principalFor(key), evidence, stale)
   }
 
   const attempt = (request: Incoming, evidence: Evidence, stale: StalePolicy): Eventually<Attempt<Principal>> => {

@@ -19,6 +19,7 @@ import type { SessionRecord } from '#stores/reads.ts'
 import { bearerToken } from '../bearer.ts'
 import { cookieValues } from '../cookies.ts'
 import { completeGrants, grantsMode } from '../grants.ts'
+import { oncePer } from '../once-per.ts'
 import { recordLookup } from '../record-lookup.ts'
 import { defineScheme, type AuthnDeps, type Scheme, type StalePolicy } from '../scheme.ts'
 
@@ -89,15 +90,7 @@ function principalOf(session: SessionRecord, authenticator: string): Principal {
  */
 function createSession(name: string, options: SessionOptions, { lookups, roles, clock }: AuthnDeps): Scheme {
   const complete = completeGrants({ mode: options.grants, roles, lookups })
-  const principals = new WeakMap<SessionRecord, Principal>()
-
-  const principalFor = (session: SessionRecord): Principal => {
-    const known = principals.get(session)
-    if (known !== undefined) return known
-    const principal = principalOf(session, name)
-    principals.set(session, principal)
-    return principal
-  }
+  const principalFor = oncePer((session: SessionRecord) => principalOf(session, name))
 
   const decide = (found: Found<SessionRecord>, evidence: Evidence, stale: StalePolicy) => {
     recordLookup(evidence, found)
