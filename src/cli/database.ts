@@ -25,7 +25,11 @@ export async function withDatabase(call: Call, io: Io, work: (db: Kysely<Tables>
   }
   try {
     const store = await openSql(postgres, silent, PATIENCE)
-    return await work(store.db).finally(() => store.close())
+    try {
+      return await work(store.db)
+    } finally {
+      await store.close()
+    }
   } catch (error) {
     io.err(`heimdall: ${error instanceof Error ? error.message : String(error)}`)
     return 1

@@ -44,7 +44,7 @@ function readCall(command: Command, args: readonly string[]): Call | string {
       options: { ...command.options, help: { type: 'boolean', short: 'h' } },
       allowPositionals: true,
     })
-    return { positionals, values: values as Call['values'] }
+    return { positionals, values }
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }

@@ -58,8 +58,15 @@ export function decide(rules: Rules, raw: RawRequest): Eventually<Decision> {
   const target = route.rewrite === undefined ? pass(request.target) : route.rewrite(request.target, params)
   if (target.kind === 'deny') return { kind: 'refuse', deny: target, route, request, evidence }
   const flight: Flight = {
-    ...{ request, route, evidence, trace, trusted },
-    ...{ target: target.value, client: '', permit: undefined, fields: [] },
+    request,
+    route,
+    evidence,
+    trace,
+    trusted,
+    target: target.value,
+    client: '',
+    permit: undefined,
+    fields: [],
   }
   return walk(rules, flight, 0)
 }

@@ -36,7 +36,11 @@ export const dev: Command = {
     if (loaded === undefined) return 1
     try {
       const demo = await startDemoService(demoPort(loaded))
-      await runDemo(configPath(call), loaded, io).finally(() => demo.close())
+      try {
+        await runDemo(configPath(call), loaded, io)
+      } finally {
+        await demo.close()
+      }
       return 0
     } catch (error) {
       io.err(`heimdall dev: ${error instanceof Error ? error.message : String(error)}`)

@@ -61,7 +61,7 @@ export async function startGateway(options: StartOptions, io: Pick<Io, 'env' | '
   const limits = createLimiters({ redis: stores.redis, metrics, log })
   const authn = { clock: io.clock, keySets, lookups: stores.lookups, metrics, log }
   const versions = createVersions(loaded, { path, env: io.env, gate: { authn, limits }, pools, metrics, log })
-  const teller = createTeller({ metrics, line: log.line, clock: io.clock })
+  const teller = createTeller({ metrics, line: (json) => log.line(json), clock: io.clock })
 
   const server = createHttpServer(
     { log, metrics },
