@@ -11,6 +11,8 @@ import type { Problem } from './problem.ts'
 
 const LARGEST = 1024 ** 2
 const DEEPEST = 64
+const MOST_LEXEMES = 250_000 // a thousand routes are about 40 000
+const MOST_FLAWS = 20
 
 export interface YamlFile {
   /** As named by the user. */
@@ -32,7 +34,7 @@ export function readYaml(name: string, text: string): Read {
 
   const counter = new LineCounter()
   const tokens = boundedTokens(counter, text)
-  if (tokens === undefined) return whole(`nests deeper than ${DEEPEST} levels`)
+  if (typeof tokens === 'string') return whole(tokens)
   const composer = new Composer({ uniqueKeys: false, merge: false, resolveKnownTags: false, version: '1.2' })
   const documents = [...composer.compose(tokens, true, text.length)]
 
@@ -48,14 +50,22 @@ export function readYaml(name: string, text: string): Read {
   return root === null ? whole('is empty') : { file: { name, root, place } }
 }
 
-/** The tokens of a text, or nothing when it nests too deep. */
-function boundedTokens(counter: LineCounter, text: string): CST.Token[] | undefined {
+/** The tokens of a text, or why it is not read. After a few errors the rest of a text is not looked at. */
+function boundedTokens(counter: LineCounter, text: string): CST.Token[] | string {
   const parser = new Parser(counter.addNewLine)
   const tokens: CST.Token[] = []
   counter.addNewLine(0)
+  let lexemes = 0
+  let errors = 0
   for (const lexeme of new Lexer().lex(text)) {
-    for (const token of parser.next(lexeme)) tokens.push(token)
-    if (parser.stack.length > 2 * DEEPEST) return undefined
+    for (const token of parser.next(lexeme)) {
+      tokens.push(token)
+      if (token.type === 'error') errors += 1
+    }
+    lexemes += 1
+    if (parser.stack.length > 2 * DEEPEST) return `nests deeper than ${DEEPEST} levels`
+    if (lexemes > MOST_LEXEMES) return 'holds more than a configuration could'
+    if (errors > MOST_FLAWS) break
   }
   for (const token of parser.end()) tokens.push(token)
   return tokens
@@ -63,7 +73,7 @@ function boundedTokens(counter: LineCounter, text: string): CST.Token[] | undefi
 
 /** Errors and warnings alike: a tag nobody knows is a warning to the parser and a mistake to us. */
 function flaws(document: Document, placed: (offset: number) => Place & { file: string }): Problem[] {
-  return [...document.errors, ...document.warnings].map((flaw) => ({
+  return [...document.errors, ...document.warnings].slice(0, MOST_FLAWS).map((flaw) => ({
     ...placed(flaw.pos[0]),
     path: '',
     message: `is not valid YAML: ${(flaw.message.split('\n')[0] ?? '').replace(/:\s*".*$/, '')}`,
