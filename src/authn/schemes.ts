@@ -56,7 +56,7 @@ function buildScheme(name: string, written: Authenticator, deps: AuthnDeps): Sch
 
 /** Key sources that a version of the file uses: what `KeySets.retain` keeps once that version is in force. */
 export function keySourcesOf(authenticators: Readonly<Record<string, Authenticator>>): KeySource[] {
-  return Object.values(authenticators)
-    .map((written) => written.jwt && keySourceOf(written.jwt))
-    .filter((source) => source !== undefined)
+  return Object.values(authenticators).flatMap(({ jwt: trust }) =>
+    trust === undefined || trust.secret !== undefined ? [] : [keySourceOf(trust)],
+  )
 }

@@ -9,17 +9,14 @@ import { secretKeySet } from '../key-sets/secret.ts'
 import type { KeySource } from '../key-sets/source.ts'
 import type { JwtOptions } from './options.ts'
 
-/** Where the keys of an authenticator are loaded from; undefined for a shared secret, which is in the file already. */
-export function keySourceOf(options: JwtOptions): KeySource | undefined {
-  const { secret, jwks_file: file, jwks_url: url, issuer, cooldown, refresh, max_stale } = options
+/** Where the keys of an authenticator without a shared secret are loaded from. */
+export function keySourceOf({ jwks_file, jwks_url, issuer, cooldown, refresh, max_stale }: JwtOptions): KeySource {
   const pace = { cooldown, refresh, max_stale }
-  if (secret !== undefined) return undefined
-  if (file !== undefined) return { kind: 'file', at: file, pace }
-  return url === undefined ? { kind: 'discovery', at: issuer, pace } : { kind: 'url', at: url, pace }
+  if (jwks_file !== undefined) return { kind: 'file', at: jwks_file, pace }
+  return jwks_url === undefined ? { kind: 'discovery', at: issuer, pace } : { kind: 'url', at: jwks_url, pace }
 }
 
 /** Gets the key set of an authenticator, which starts to load unless another one uses it already. */
 export function keySetOf(name: string, options: JwtOptions, keySets: KeySets): KeySet {
-  const source = keySourceOf(options)
-  return source === undefined ? secretKeySet(options.secret ?? '', name) : keySets.get(source, name)
+  return options.secret === undefined ? keySets.get(keySourceOf(options), name) : secretKeySet(options.secret, name)
 }

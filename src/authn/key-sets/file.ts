@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { open } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 
 import { failed, LARGEST_SET, type LoadKeys, type Pace } from './source.ts'
 
@@ -15,11 +15,11 @@ export const filePace = { cooldown: 1000, refresh: 2000 } as const satisfies Omi
 export function loadFromFile(path: string): LoadKeys {
   return async () => {
     try {
-      await using file = await open(path)
-      const { size } = await file.stat()
-      if (size > LARGEST_SET) return failed('too_large', `more than ${LARGEST_SET} bytes`)
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(LARGEST_SET), 0, LARGEST_SET, 0)
-      return { kind: 'loaded', text: buffer.toString('utf8', 0, bytesRead) }
+      const found = await stat(path)
+      // Opening a pipe would hold a thread of the pool until somebody writes to it.
+      if (!found.isFile()) return failed('unreachable', 'not a file')
+      if (found.size > LARGEST_SET) return failed('too_large', `more than ${LARGEST_SET} bytes`)
+      return { kind: 'loaded', text: await readFile(path, 'utf8') }
     } catch {
       return failed('unreachable', 'the file cannot be read')
     }

@@ -15,6 +15,8 @@ export function loadFromUrl(url: string, dispatcher: Dispatcher): LoadKeys {
   return async (signal) => {
     try {
       const answer = await request(url, { dispatcher, signal, headers: { accept: 'application/json' } })
+      // A body that is given up emits its abort as an error, which would end the process.
+      answer.body.on('error', () => {})
       if (answer.statusCode === 200) return await readBody(answer.body)
       answer.body.destroy()
       return failed('status', `answered ${answer.statusCode}`)

@@ -33,7 +33,7 @@ suite('a key set', () => {
     const world = keySetOf(loaded(old))
     assert.equal(world.kids(), undefined)
     assert.deepEqual(world.set.status(), { authenticator: 'acme', ready: false })
-    await Promise.all(Array.from({ length: 20 }, () => world.set.refresh()))
+    await Promise.all(Array.from({ length: 20 }, async () => world.set.refresh()))
     assert.equal(world.loads, 1)
     assert.deepEqual(world.kids('old'), ['old'])
     assert.deepEqual(world.set.status(), { authenticator: 'acme', ready: true, age_ms: 0 })

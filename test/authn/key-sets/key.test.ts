@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
+import * as fc from 'fast-check'
 
 import { importKey } from '#authn/key-sets/key.ts'
 
@@ -90,5 +91,22 @@ suite('importKey', () => {
   test('accepts RSA keys of other sizes, small odd exponents and operations with verify', async () => {
     for (const jwk of [rsaOf(3072), rsaOf(2048, 3), { ...rsa, key_ops: ['verify'], use: 'sig' }])
       assert.equal(typeof (await importKey(jwk)), 'object')
+  })
+
+  test('answers for whatever an issuer may publish, and never throws', async () => {
+    const member = fc.oneof(
+      fc.jsonValue({ maxDepth: 1 }),
+      fc.base64String(),
+      fc.constantFrom('AQAB', 'P-256', 'Ed25519', ...Object.values(rsa)),
+    )
+    const names = ['kid', 'use', 'alg', 'crv', 'n', 'e', 'x', 'y'] as const
+    const model = Object.fromEntries(names.map((name) => [name, member]))
+    const jwk = fc.record({ kty: fc.constantFrom('RSA', 'EC', 'OKP'), ...model }, { requiredKeys: ['kty'] })
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(jwk, fc.jsonValue()), async (value) => {
+        assert.ok(['string', 'object'].includes(typeof (await importKey(value))))
+      }),
+      { numRuns: 500 },
+    )
   })
 })
