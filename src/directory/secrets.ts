@@ -24,23 +24,32 @@ export function digest(text: string): string {
   return hash('sha256', text, 'hex')
 }
 
-/** A new id that is no secret: twelve letters and digits, 60 random bits. */
-export function newId(random: RandomBytes = randomBytes): string {
+/** Twelve letters and digits, 60 random bits: tells secrets apart and is none itself. */
+function newId(random: RandomBytes): string {
   return Array.from(random(ID_LENGTH), (byte) => idAlphabet[byte % idAlphabet.length]).join('')
 }
 
-/** A new session value: `hs_` and 256 random bits in base64url. */
-export function newSessionValue(random: RandomBytes = randomBytes): string {
-  return SESSION_PREFIX + random(SECRET_BYTES).toString('base64url')
+/** A secret just made: the id names it in logs and commands, the value is shown once, the digest is stored. */
+export interface NewSecret {
+  readonly id: string
+  readonly value: string
+  readonly digest: string
 }
 
-/** A new API key: `hd_<id>_<256 random bits>`. The id names the key in logs and commands, the whole text proves it. */
-export function newApiKey(random: RandomBytes = randomBytes): { readonly id: string; readonly key: string } {
+/** Makes a session secret: `hs_` and 256 random bits in base64url. */
+export function newSession(random: RandomBytes = randomBytes): NewSecret {
+  const value = SESSION_PREFIX + random(SECRET_BYTES).toString('base64url')
+  return { id: newId(random), value, digest: digest(value) }
+}
+
+/** Makes an API key: `hd_<id>_<256 random bits in base64url>`. */
+export function newApiKey(random: RandomBytes = randomBytes): NewSecret {
   const id = newId(random)
-  return { id, key: `hd_${id}_${random(SECRET_BYTES).toString('base64url')}` }
+  const value = `hd_${id}_${random(SECRET_BYTES).toString('base64url')}`
+  return { id, value, digest: digest(value) }
 }
 
-/** True for a text of the form that `newSessionValue` makes; says nothing of whether the session exists. */
+/** True for a text of the form that `newSession` makes; says nothing of whether the session exists. */
 export function isSessionValue(text: string): boolean {
   return sessionPattern.test(text)
 }

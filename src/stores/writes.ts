@@ -7,7 +7,6 @@
  */
 import { sql, type Kysely } from 'kysely'
 
-import { digest, newApiKey, newId, newSessionValue } from '#directory/secrets.ts'
 import { OWN_ISSUER } from '#request/principal.ts'
 
 import type { Tables } from './schema.ts'
@@ -24,15 +23,20 @@ export interface NewApiKey {
   readonly expires_at?: number
 }
 
-/** Makes an API key. Its text is answered here and never again: only the digest is stored. */
-export async function createApiKey(db: Db, wanted: NewApiKey): Promise<{ readonly id: string; readonly key: string }> {
-  const { id, key } = newApiKey()
+/** What is stored of a secret (`directory/secrets.ts` makes them). */
+export interface StoredSecret {
+  readonly id: string
+  readonly digest: string
+}
+
+/** Creates an API key. */
+export async function createApiKey(db: Db, { id, digest }: StoredSecret, wanted: NewApiKey): Promise<void> {
   const { roles = [], permissions = [] } = wanted
   await db
     .insertInto('heimdall.api_keys')
     .values({
       id,
-      digest: digest(key),
+      digest,
       subject: wanted.subject,
       name: wanted.name ?? null,
       tenant: wanted.tenant ?? null,
@@ -42,7 +46,6 @@ export async function createApiKey(db: Db, wanted: NewApiKey): Promise<{ readonl
       revoked_at: null,
     })
     .execute()
-  return { id, key }
 }
 
 /** Revokes an API key for good; false when there is no such key that could still be used. */
@@ -108,28 +111,22 @@ export async function grant(
     .execute()
 }
 
-/**
- * Starts a session of a person of the directory. Its value is answered here and never again.
- *
- * @param expires_at milliseconds since the epoch
- */
+/** Starts a session of a person of the directory; `expires_at` in milliseconds since the epoch. */
 export async function createSession(
   db: Db,
+  { id, digest }: StoredSecret,
   session: { readonly subject: string; readonly expires_at: number },
-): Promise<{ readonly id: string; readonly value: string }> {
-  const id = newId()
-  const value = newSessionValue()
+): Promise<void> {
   await db
     .insertInto('heimdall.sessions')
     .values({
       id,
-      digest: digest(value),
+      digest,
       subject: session.subject,
       expires_at: timestamp(session.expires_at),
       revoked_at: null,
     })
     .execute()
-  return { id, value }
 }
 
 /** A time for a statement, from milliseconds since the epoch. */

@@ -8,14 +8,22 @@ import { after, before, beforeEach, suite, test } from 'node:test'
 
 import { createLookups } from '#authn/lookups.ts'
 import type { Found } from '#cache/tiered.ts'
-import { digest } from '#directory/secrets.ts'
+import { digest, newApiKey, newSession } from '#directory/secrets.ts'
 import { migrate } from '#stores/migrations.ts'
 import { connectPostgres } from '#stores/postgres.ts'
 import { createSqlReads, type SqlReads } from '#stores/reads-sql.ts'
 import { connectRedis, type RedisStore } from '#stores/redis.ts'
 import { createSharedCache } from '#stores/shared-cache.ts'
 import type { SqlStore } from '#stores/sql-store.ts'
-import { createApiKey, createSession, grant, revokeApiKey, setRole, upsertUser } from '#stores/writes.ts'
+import {
+  createApiKey,
+  createSession,
+  grant,
+  revokeApiKey,
+  setRole,
+  upsertUser,
+  type NewApiKey,
+} from '#stores/writes.ts'
 import { silent } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 
@@ -23,6 +31,18 @@ import { END, sessionRecord, testDirectory } from '../support/directory.ts'
 import { noPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts'
 import { eventually } from '../support/processes.ts'
 import { noRedis, startRedis, type TestRedis } from '../support/redis.ts'
+
+async function issueKey(db: SqlStore['db'], wanted: NewApiKey) {
+  const made = newApiKey()
+  await createApiKey(db, made, wanted)
+  return made
+}
+
+async function startSession(db: SqlStore['db'], session: { subject: string; expires_at: number }) {
+  const made = newSession()
+  await createSession(db, made, session)
+  return made
+}
 
 const layerOf = (found: Found<unknown>) => (found.kind === 'unavailable' ? found.kind : found.layer)
 
@@ -71,8 +91,8 @@ suite('lookups over Redis and Postgres', { skip: noRedis || noPostgres }, () => 
   })
 
   test('answers a session, a key and grants from Postgres, then from Redis, then from memory', async () => {
-    const { value } = await createSession(database.db, { subject: 'alice', expires_at: END })
-    const { id } = await createApiKey(database.db, { subject: 'alice', roles: ['user'] })
+    const { value } = await startSession(database.db, { subject: 'alice', expires_at: END })
+    const { id } = await issueKey(database.db, { subject: 'alice', roles: ['user'] })
     await setRole(database.db, 'user', ['orders:read'])
     await grant(database.db, { issuer: 'i', subject: 'alice' }, { roles: ['user'] })
     const [one, other] = [gateway(), gateway()]
@@ -92,7 +112,7 @@ suite('lookups over Redis and Postgres', { skip: noRedis || noPostgres }, () => 
   })
 
   test('believes a value in Redis for five seconds at most', async () => {
-    const { id } = await createApiKey(database.db, { subject: 'alice' })
+    const { id } = await issueKey(database.db, { subject: 'alice' })
     await redis.client.flushall()
     await gateway().apiKey(id, 'deny')
     await eventually('written to Redis', async () => (await redis.client.dbsize()) === 1)
@@ -102,7 +122,7 @@ suite('lookups over Redis and Postgres', { skip: noRedis || noPostgres }, () => 
   })
 
   test('sees a revocation at every gateway within five seconds', async () => {
-    const { id } = await createApiKey(database.db, { subject: 'alice' })
+    const { id } = await issueKey(database.db, { subject: 'alice' })
     const gateways = [gateway(), gateway()]
     for (const one of gateways) await one.apiKey(id, 'deny')
     await revokeApiKey(database.db, id)
@@ -116,8 +136,8 @@ suite('lookups over Redis and Postgres', { skip: noRedis || noPostgres }, () => 
   })
 
   test('ignores what somebody else put into Redis', async () => {
-    const { id, key } = await createApiKey(database.db, { subject: 'alice', roles: ['user'] })
-    const other = await createApiKey(database.db, { subject: 'mallory', roles: ['admin'] })
+    const { id, value: key } = await issueKey(database.db, { subject: 'alice', roles: ['user'] })
+    const other = await issueKey(database.db, { subject: 'mallory', roles: ['admin'] })
     await redis.client.flushall()
     await gateway().apiKey(other.id, 'deny')
     await eventually('written to Redis', async () => (await redis.client.dbsize()) === 1)
@@ -137,7 +157,7 @@ suite('lookups over Redis and Postgres', { skip: noRedis || noPostgres }, () => 
   })
 
   test('answers from Postgres, in time, while Redis hangs', async () => {
-    const { id } = await createApiKey(database.db, { subject: 'alice' })
+    const { id } = await issueKey(database.db, { subject: 'alice' })
     redis.pause()
     const start = performance.now()
     for (let turn = 0; turn < 20; turn += 1) assert.equal(layerOf(await gateway().apiKey(id, 'deny')), 'source')
@@ -147,7 +167,7 @@ suite('lookups over Redis and Postgres', { skip: noRedis || noPostgres }, () => 
   })
 
   test('serves from Redis while Postgres hangs, and is unavailable for what nobody knows', async () => {
-    const { id } = await createApiKey(database.db, { subject: 'alice' })
+    const { id } = await issueKey(database.db, { subject: 'alice' })
     await redis.client.flushall()
     await gateway().apiKey(id, 'deny')
     await eventually('written to Redis', async () => (await redis.client.dbsize()) === 1)
@@ -161,7 +181,7 @@ suite('lookups over Redis and Postgres', { skip: noRedis || noPostgres }, () => 
   })
 
   test('makes one read of a crowd when Redis was flushed', async () => {
-    const { id } = await createApiKey(database.db, { subject: 'alice' })
+    const { id } = await issueKey(database.db, { subject: 'alice' })
     const metrics = createMetrics()
     const counted = createSqlReads(database, { metrics, log: silent })
     const lookups = createLookups({ reads: counted, shared: createSharedCache(store), metrics, log: silent })

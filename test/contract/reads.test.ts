@@ -9,13 +9,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 
-import { digest } from '#directory/secrets.ts'
+import { digest, newApiKey, newSession } from '#directory/secrets.ts'
 import { openEmbedded } from '#stores/embedded.ts'
 import { migrate } from '#stores/migrations.ts'
 import { connectPostgres } from '#stores/postgres.ts'
 import { createSqlReads, type SqlReads } from '#stores/reads-sql.ts'
 import type { SqlStore } from '#stores/sql-store.ts'
-import { createApiKey, createSession, grant, revokeApiKey, setRole, upsertUser } from '#stores/writes.ts'
+import {
+  createApiKey,
+  createSession,
+  grant,
+  revokeApiKey,
+  setRole,
+  upsertUser,
+  type NewApiKey,
+} from '#stores/writes.ts'
 import { silent } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 import { sql } from 'kysely'
@@ -23,6 +31,18 @@ import { sql } from 'kysely'
 import { noPostgres, startPostgres } from '../support/postgres.ts'
 
 const END = Date.UTC(2100, 0, 1)
+
+async function issueKey(db: SqlStore['db'], wanted: NewApiKey) {
+  const made = newApiKey()
+  await createApiKey(db, made, wanted)
+  return made
+}
+
+async function startSession(db: SqlStore['db'], session: { subject: string; expires_at: number }) {
+  const made = newSession()
+  await createSession(db, made, session)
+  return made
+}
 
 interface Opened {
   readonly store: SqlStore
@@ -32,7 +52,11 @@ interface Opened {
 async function openOnPostgres(): Promise<Opened> {
   const server = await startPostgres()
   const store = connectPostgres(server.url, { log: silent, timeout: 10_000 })
-  return { store, close: () => store.close().finally(() => server.stop()) }
+  const close = async () => {
+    await store.close()
+    await server.stop()
+  }
+  return { store, close }
 }
 
 async function openOnPGlite(): Promise<Opened> {
@@ -62,7 +86,7 @@ function contract(name: string, skip: string | false, open: () => Promise<Opened
 
     test('finds a session by its digest, with the facts of its person', async () => {
       await upsertUser(store.db, { id: 'alice', email: 'alice@acme.test', name: 'Alice', tenant: 'acme' })
-      const { id, value } = await createSession(store.db, { subject: 'alice', expires_at: END })
+      const { id, value } = await startSession(store.db, { subject: 'alice', expires_at: END })
       assert.deepEqual(await reads.session(digest(value)), {
         id,
         subject: 'alice',
@@ -81,7 +105,7 @@ function contract(name: string, skip: string | false, open: () => Promise<Opened
     })
 
     test('tells that a session was revoked', async () => {
-      const { id, value } = await createSession(store.db, { subject: 'alice', expires_at: END })
+      const { id, value } = await startSession(store.db, { subject: 'alice', expires_at: END })
       await store.db
         .updateTable('heimdall.sessions')
         .set({ revoked_at: sql`now()` })
@@ -92,20 +116,20 @@ function contract(name: string, skip: string | false, open: () => Promise<Opened
 
     test('tells that the person of a session is disabled or gone', async () => {
       await upsertUser(store.db, { id: 'carol', state: 'disabled' })
-      const disabled = await createSession(store.db, { subject: 'carol', expires_at: END })
-      const gone = await createSession(store.db, { subject: 'nobody', expires_at: END })
+      const disabled = await startSession(store.db, { subject: 'carol', expires_at: END })
+      const gone = await startSession(store.db, { subject: 'nobody', expires_at: END })
       assert.equal((await reads.session(digest(disabled.value)))?.active, false)
       assert.equal((await reads.session(digest(gone.value)))?.active, false)
     })
 
     test('keeps a person of another issuer out of sessions', async () => {
       await upsertUser(store.db, { id: 'eve', issuer: 'https://id.acme.test' })
-      const { value } = await createSession(store.db, { subject: 'eve', expires_at: END })
+      const { value } = await startSession(store.db, { subject: 'eve', expires_at: END })
       assert.equal((await reads.session(digest(value)))?.active, false)
     })
 
     test('finds an API key by its id, its roles expanded to permissions', async () => {
-      const { id, key } = await createApiKey(store.db, {
+      const { id, value: key } = await issueKey(store.db, {
         subject: 'reporting',
         name: 'nightly',
         tenant: 'acme',
@@ -128,7 +152,7 @@ function contract(name: string, skip: string | false, open: () => Promise<Opened
     })
 
     test('answers nulls and empty lists for a key that has nothing more', async () => {
-      const { id } = await createApiKey(store.db, { subject: 'bare' })
+      const { id } = await issueKey(store.db, { subject: 'bare' })
       const found = await reads.apiKey(id)
       assert.deepEqual(
         [found?.name, found?.tenant, found?.expires_at, found?.roles, found?.permissions],
@@ -137,7 +161,7 @@ function contract(name: string, skip: string | false, open: () => Promise<Opened
     })
 
     test('tells that a key was revoked, and revokes it once', async () => {
-      const { id } = await createApiKey(store.db, { subject: 'reporting' })
+      const { id } = await issueKey(store.db, { subject: 'reporting' })
       assert.equal(await revokeApiKey(store.db, id), true)
       assert.equal(await revokeApiKey(store.db, id), false)
       assert.equal((await reads.apiKey(id))?.revoked, true)
@@ -145,7 +169,7 @@ function contract(name: string, skip: string | false, open: () => Promise<Opened
 
     test('tells that the subject of a key is disabled', async () => {
       await upsertUser(store.db, { id: 'carol', state: 'disabled' })
-      const { id } = await createApiKey(store.db, { subject: 'carol' })
+      const { id } = await issueKey(store.db, { subject: 'carol' })
       assert.equal((await reads.apiKey(id))?.active, false)
     })
 

@@ -3,29 +3,36 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import * as fc from 'fast-check'
 
-import { apiKeyId, digest, isSessionValue, newApiKey, newId, newSessionValue } from '#directory/secrets.ts'
+import { apiKeyId, digest, isSessionValue, newApiKey, newSession } from '#directory/secrets.ts'
 
 const random = (size: number) => Buffer.alloc(size, 0xff)
 
 suite('secrets', () => {
   test('makes session values of 256 bits that it recognises', () => {
-    assert.equal(newSessionValue(random), `hs_${'_'.repeat(42)}8`)
-    assert.equal(isSessionValue(newSessionValue()), true)
+    assert.equal(newSession(random).value, `hs_${'_'.repeat(42)}8`)
+    const { value, digest: stored } = newSession()
+    assert.equal(isSessionValue(value), true)
+    assert.equal(stored, digest(value))
   })
 
   test('makes API keys that name their id', () => {
-    const { id, key } = newApiKey()
+    const { id, value, digest: stored } = newApiKey()
     assert.match(id, /^[a-z0-9]{12}$/)
-    assert.equal(apiKeyId(key), id)
+    assert.equal(apiKeyId(value), id)
+    assert.equal(stored, digest(value))
   })
 
   test('makes a different secret every time', () => {
-    const made = new Set(Array.from({ length: 1000 }, () => [newSessionValue(), newApiKey().key, newId()]).flat())
-    assert.equal(made.size, 3000)
+    const made = new Set(
+      Array.from({ length: 1000 }, () => [newSession(), newApiKey()])
+        .flat()
+        .flatMap(({ id, value }) => [id, value]),
+    )
+    assert.equal(made.size, 4000)
   })
 
   test('refuses session values of any other form', () => {
-    const value = newSessionValue()
+    const { value } = newSession()
     const others = [
       '',
       'hs_',
@@ -40,7 +47,7 @@ suite('secrets', () => {
   })
 
   test('refuses API keys of any other form', () => {
-    const { id, key } = newApiKey()
+    const { id, value: key } = newApiKey()
     const secret = key.slice(-43)
     const others = ['', key.slice(1), `${key}=`, `${key}\n`, `hd_${id}`, `hd_ABC${id}_${secret}`, `hd_${id}${secret}`]
     assert.deepEqual(

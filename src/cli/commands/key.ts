@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { newApiKey } from '#directory/secrets.ts'
 import { createApiKey, revokeApiKey, type NewApiKey } from '#stores/writes.ts'
 import { milliseconds } from '#values/units.ts'
 
@@ -66,8 +67,9 @@ function create(call: Call, io: Io): Promise<number> {
     ...(lifetime !== undefined && { expires_at: io.clock() + lifetime }),
   }
   return withDatabase(call, io, async (db) => {
-    const made = await createApiKey(db, wanted)
-    io.out(made.key)
+    const made = newApiKey()
+    await createApiKey(db, made, wanted)
+    io.out(made.value)
     io.err(`id ${made.id}; this is the only time the key is shown`)
     return 0
   })

@@ -5,6 +5,7 @@
  */
 import type { Kysely } from 'kysely'
 
+import { newApiKey, newSession } from '#directory/secrets.ts'
 import { OWN_ISSUER } from '#request/principal.ts'
 import { migrate } from '#stores/migrations.ts'
 import type { Tables } from '#stores/schema.ts'
@@ -26,9 +27,11 @@ export async function seed(db: Kysely<Tables>, now: number): Promise<DemoSecrets
   for (const [role, permissions] of Object.entries(demoRoles)) await setRole(db, role, permissions)
   for (const person of people) await seedPerson(db, person)
   const expires_at = now + LIFETIME
-  const { value: session } = await createSession(db, { subject: 'alice', expires_at })
-  const { key } = await createApiKey(db, { subject: 'alice', name: 'demo', permissions: ['orders:read'], expires_at })
-  return { session, api_key: key }
+  const session = newSession()
+  const key = newApiKey()
+  await createSession(db, session, { subject: 'alice', expires_at })
+  await createApiKey(db, key, { subject: 'alice', name: 'demo', permissions: ['orders:read'], expires_at })
+  return { session: session.value, api_key: key.value }
 }
 
 /** A person of the directory, and the same person as the local issuer knows them: two identities with the same grants. */

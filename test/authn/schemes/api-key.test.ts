@@ -14,7 +14,7 @@ import { apiKeyRecord, END, testDirectory } from '../../support/directory.ts'
 import { incoming } from '../../support/incoming.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
-const { id, key } = newApiKey()
+const { id, value: key } = newApiKey()
 const listed = 'legacy key of the cron job'
 
 function setUp(written: Record<string, unknown> = {}, withDirectory = true) {
@@ -85,13 +85,13 @@ suite('API key scheme', () => {
     for (const wrong of ['', 'x', '__proto__', `${key}x`, key.toUpperCase(), 'x'.repeat(257), 'x'.repeat(5000)])
       assert.equal(await outcome(...header(wrong)), 'invalid_api_key', wrong)
     assert.equal(directory.asked, 0)
-    assert.equal(await outcome(...header(newApiKey().key)), 'invalid_api_key')
+    assert.equal(await outcome(...header(newApiKey().value)), 'invalid_api_key')
     assert.equal(directory.asked, 1)
   })
 
   test('refuses a known id with another secret, and keeps the key itself working', async () => {
     const { outcome } = setUp()
-    const forged = `hd_${id}_${newApiKey().key.slice(-43)}`
+    const forged = `hd_${id}_${newApiKey().value.slice(-43)}`
     assert.equal(await outcome(...header(forged)), 'invalid_api_key')
     assert.equal(await outcome(...header(key)), 'pass')
   })
@@ -121,7 +121,7 @@ suite('API key scheme', () => {
   test('never puts the key into the reason of a refusal', async () => {
     const { attempt, directory } = setUp()
     directory.apiKeys.set(id, apiKeyRecord(key, { id, revoked: true }))
-    for (const sent of [key, newApiKey().key, 'secret-text']) {
+    for (const sent of [key, newApiKey().value, 'secret-text']) {
       const refused = await attempt(header(sent))
       assert.ok(refused.kind === 'deny' && !refused.note.includes(sent.slice(-20)))
     }

@@ -5,7 +5,7 @@ import { suite, test } from 'node:test'
 import { session, sessionOptions } from '#authn/schemes/session.ts'
 import { createKeySets } from '#authn/key-sets.ts'
 import type { StalePolicy } from '#authn/scheme.ts'
-import { digest, newSessionValue } from '#directory/secrets.ts'
+import { digest, newSession } from '#directory/secrets.ts'
 import { silent } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 
@@ -13,7 +13,7 @@ import { evidence, outcomeOf } from '../../support/authn.ts'
 import { END, sessionRecord, testDirectory } from '../../support/directory.ts'
 import { incoming } from '../../support/incoming.ts'
 
-const value = newSessionValue()
+const { value } = newSession()
 
 function setUp(written: Record<string, unknown> = {}, withDirectory = true) {
   const directory = testDirectory()
@@ -104,18 +104,18 @@ suite('session scheme', () => {
   test('refuses more than one session, wherever they stand', async () => {
     const { outcome } = setUp()
     assert.equal(await outcome('Cookie', `heimdall_session=${value}; heimdall_session=${value}`), 'invalid_session')
-    assert.equal(await outcome(...cookie(value), ...cookie(newSessionValue())), 'invalid_session')
+    assert.equal(await outcome(...cookie(value), ...cookie(newSession().value)), 'invalid_session')
     assert.equal(await outcome(...cookie(value), ...bearer(value)), 'invalid_session')
   })
 
   test('refuses a session that is unknown, ended, or of a disabled person', async () => {
     const { outcome, directory } = setUp()
     const put = (part: Parameters<typeof sessionRecord>[0]) => {
-      const other = newSessionValue()
+      const other = newSession().value
       directory.sessions.set(digest(other), sessionRecord(part))
       return cookie(other)
     }
-    assert.equal(await outcome(...cookie(newSessionValue())), 'invalid_session')
+    assert.equal(await outcome(...cookie(newSession().value)), 'invalid_session')
     assert.equal(await outcome(...put({ revoked: true })), 'invalid_session')
     assert.equal(await outcome(...put({ active: false })), 'invalid_session')
   })
