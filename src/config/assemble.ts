@@ -11,9 +11,8 @@ import { readIncludes, type Included } from './include.ts'
 import { locate } from './locate.ts'
 import { override } from './overrides.ts'
 import { pathText, type Finding, type Path, type Problem } from './problem.ts'
+import { isTree, valueAt, type Tree } from './tree.ts'
 import { readYaml, type YamlFile } from './yaml-file.ts'
-
-type Tree = Record<string, unknown>
 
 export interface Assembled {
   readonly data: unknown
@@ -76,12 +75,8 @@ function unreadable(folder: string, problems: readonly Problem[]): Assembled {
   return { data: undefined, folder, substituted: new Set(), findings: [], problems, locate: locateNowhere }
 }
 
-function isTree(value: unknown): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 function routesOf(data: unknown): unknown[] | undefined {
-  const routes = isTree(data) ? data['routes'] : undefined
+  const routes = valueAt(data, ['routes'])
   return Array.isArray(routes) ? routes : undefined
 }
 

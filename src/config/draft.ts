@@ -8,6 +8,7 @@ import type { Draft } from './check.ts'
 import type { World } from './files.ts'
 import { mergeRoute } from './merge.ts'
 import type { Parsed } from './parse.ts'
+import { isTree, valueAt } from './tree.ts'
 
 /** Makes the draft; none when not even the frame of the file is sound. */
 export function draftOf(assembled: Assembled, { file, positions }: Parsed, world: World): Draft | undefined {
@@ -26,7 +27,7 @@ export function draftOf(assembled: Assembled, { file, positions }: Parsed, world
 }
 
 function namesIn(data: unknown, block: string): ReadonlySet<string> | undefined {
-  const entries: unknown = typeof data === 'object' && data !== null ? Reflect.get(data, block) : undefined
+  const entries = valueAt(data, [block])
   if (entries === undefined) return new Set()
-  return typeof entries === 'object' && entries !== null ? new Set(Object.keys(entries)) : undefined
+  return isTree(entries) ? new Set(Object.keys(entries)) : undefined
 }

@@ -11,6 +11,7 @@ import type { z } from 'zod'
 import { closest } from './closest.ts'
 import { knownKeys } from './known-keys.ts'
 import type { Finding, Path } from './problem.ts'
+import { valueAt } from './tree.ts'
 
 type Issue = z.core.$ZodIssue
 
@@ -58,7 +59,7 @@ function withGuess(finding: Finding, word: unknown, candidates: Iterable<string>
 function messageOf(issue: Issue, value: unknown): string {
   if (value === undefined && issue.code === 'invalid_type') return MISSING
   if (value === null && issue.code === 'invalid_type') return 'has no value'
-  if (!isOwnWording(issue)) return issue.message
+  if (!isStock(issue)) return issue.message
   switch (issue.code) {
     case 'invalid_type':
       return `must be ${nouns[issue.expected] ?? issue.expected}`
@@ -71,8 +72,8 @@ function messageOf(issue: Issue, value: unknown): string {
   }
 }
 
-/** True for a message that zod made up: ours say what must be, not what was received. */
-function isOwnWording(issue: Issue): boolean {
+/** True for a message that zod made up; ours say what must be, not what was received. */
+function isStock(issue: Issue): boolean {
   return /^(?:Invalid|Too|Unrecognized)\b/.test(issue.message)
 }
 
@@ -84,7 +85,7 @@ function bound(origin: string, which: string, count: number): string {
 
 function ofChoice(issue: z.core.$ZodIssueInvalidValue, path: Path, value: unknown): Finding {
   if (value === undefined) return { path, message: MISSING }
-  if (!isOwnWording(issue)) return { path, message: issue.message }
+  if (!isStock(issue)) return { path, message: issue.message }
   const choices = issue.values.map(String)
   const message = choices.length > LONGEST_LIST ? 'is not one of the values known here' : `must be ${orList(choices)}`
   return withGuess({ path, message }, value, choices)
@@ -96,7 +97,7 @@ function orList(words: readonly string[]): string {
 
 /** The alternative with the least against it; several that reject the value as a whole are named together. */
 function ofUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, data: unknown): Finding[] {
-  if (!isOwnWording(issue)) return [{ path, message: issue.message }]
+  if (!isStock(issue)) return [{ path, message: issue.message }]
   const alternatives = issue.errors.filter((issues) => issues.length > 0)
   const least = Math.min(...alternatives.map(against))
   const likely = alternatives.filter((issues) => against(issues) === least)
@@ -120,12 +121,4 @@ function weight(issue: Issue): number {
   if (issue.code === 'unrecognized_keys') return top ? 5 : 2
   if (issue.code === 'invalid_type' && top) return 100
   return top ? 10 : 1
-}
-
-/** What the data holds at a path. */
-export function valueAt(data: unknown, path: Path): unknown {
-  return path.reduce<unknown>(
-    (value, step) => (typeof value === 'object' && value !== null ? Reflect.get(value, step) : undefined),
-    data,
-  )
 }

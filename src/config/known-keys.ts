@@ -6,9 +6,12 @@
 import { jsonSchema, type JsonSchema } from './json-schema.ts'
 import type { Path } from './problem.ts'
 
+let whole: JsonSchema | undefined // made when the first key is misspelt, and the same for all
+
 /** Lists the keys that the object at `path` may have, over all its alternatives. */
 export function knownKeys(path: Path): string[] {
-  let places = alternatives(jsonSchema())
+  whole ??= jsonSchema()
+  let places = alternatives(whole)
   for (const step of path) places = places.flatMap((place) => inside(place, step)).flatMap(alternatives)
   return places.flatMap((place) => Object.keys(place.properties ?? {}))
 }

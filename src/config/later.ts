@@ -6,6 +6,7 @@
  * @module
  */
 import type { Finding, Path } from './problem.ts'
+import { valueAt, type Tree } from './tree.ts'
 
 interface Later {
   /** `*` stands for any name or list position. */
@@ -17,11 +18,11 @@ interface Later {
 }
 
 const isUnix = (value: unknown) => typeof value === 'string' && value.startsWith('unix:')
-const isMapping = (value: unknown) => typeof value === 'object' && value !== null
+const hasTls = (value: unknown) => valueAt(value, ['tls']) !== undefined
 
 const listeners = ['listen', 'probes', 'admin'].flatMap((path): Later[] => [
   { path: [path], what: 'listening on a unix socket', when: isUnix },
-  { path: [path], what: 'TLS on a listener', when: isMapping },
+  { path: [path], what: 'TLS on a listener', when: hasTls },
 ])
 const onRoutes = (key: string, what: string): Later[] => [
   { path: ['routes', '*', key], what },
@@ -45,7 +46,6 @@ const later: readonly Later[] = [
   ...onRoutes('flags', 'feature flags'),
   ...onRoutes('assertion', 'the signed assertion'),
   ...onRoutes('signed', 'HTTP message signatures'),
-  ...onRoutes('cache', 'response caching'),
   { path: ['doors'], what: 'answering for other proxies' },
   { path: ['control'], what: 'the control plane' },
   { path: ['tls'], what: 'TLS on a listener' },
@@ -63,7 +63,7 @@ export function refuseLater(data: unknown): Finding[] {
 }
 
 interface Found {
-  readonly holder: Record<string, unknown>
+  readonly holder: Tree
   readonly last: string
   readonly path: Path
 }
@@ -72,7 +72,7 @@ interface Found {
 function placesOf(data: unknown, pattern: Path, before: Path = []): Found[] {
   const [step = '', ...rest] = pattern
   if (typeof data !== 'object' || data === null) return []
-  const holder = data as Record<string, unknown>
+  const holder = data as Tree
   if (step === '*')
     return Object.keys(holder).flatMap((key) =>
       placesOf(holder[key], rest, [...before, Array.isArray(data) ? Number(key) : key]),

@@ -4,6 +4,7 @@
  * @module
  */
 import type { World } from './files.ts'
+import type { Tree } from './tree.ts'
 
 const variables = {
   listen: 'HEIMDALL_LISTEN',
@@ -18,7 +19,7 @@ const variables = {
  *
  * @returns the keys that were overridden, each with its variable
  */
-export function override(data: Record<string, unknown>, env: World['env']): ReadonlyMap<string, string> {
+export function override(data: Tree, env: World['env']): ReadonlyMap<string, string> {
   const set = Object.entries(variables).filter(([, variable]) => (env[variable] ?? '') !== '')
   for (const [key, variable] of set) data[key] = env[variable]
   return new Map(set)

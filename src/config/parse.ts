@@ -9,9 +9,10 @@
 import type { z } from 'zod'
 
 import { pathKey } from './data.ts'
-import { findingsOf, MISSING, UNKNOWN, valueAt } from './issues.ts'
+import { findingsOf, MISSING, UNKNOWN } from './issues.ts'
 import type { Finding, Path } from './problem.ts'
 import { fileSchema, type ConfigFile } from './schema.ts'
+import { isTree, valueAt, type Tree } from './tree.ts'
 
 /** What could be read. */
 export interface Parsed {
@@ -22,7 +23,6 @@ export interface Parsed {
   readonly positions: readonly number[]
 }
 
-type Tree = Record<string, unknown>
 /** Blocks whose entries stand for themselves. */
 const collections = new Set(['upstreams', 'authenticators', 'roles', 'limits', 'defaults', 'routes'])
 
@@ -41,10 +41,6 @@ export function parseFile(data: unknown, substituted: ReadonlySet<string>): Pars
   const { sound, positions } = withoutFlawed(data, findings)
   const rest = fileSchema.safeParse(sound)
   return rest.success ? { findings, file: rest.data, positions } : { findings, positions: [] }
-}
-
-function isTree(data: unknown): data is Tree {
-  return typeof data === 'object' && data !== null && !Array.isArray(data)
 }
 
 /** Numbers and booleans that came out of placeholders: the schema knows what was meant, the text alone does not. */

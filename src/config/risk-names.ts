@@ -5,5 +5,11 @@
  */
 
 /** Each is an error unless it is accepted by name. */
-export const riskNames = ['public_admin', 'trust_everyone', 'plain_http_issuer', 'symmetric_algorithms'] as const
+export const riskNames = [
+  'public_admin',
+  'public_by_default',
+  'trust_everyone',
+  'plain_http_issuer',
+  'symmetric_algorithms',
+] as const
 export type RiskName = (typeof riskNames)[number]

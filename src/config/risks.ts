@@ -26,7 +26,7 @@ export interface RiskReview {
 /** Compares the dangers of a file with those it accepts. */
 export function reviewRisks(draft: Draft): RiskReview {
   const accepted = draft.file.accept_risk
-  const risks = [...admin(draft), ...proxies(draft), ...issuers(draft), ...algorithms(draft)]
+  const risks = [...admin(draft), ...catchAll(draft), ...proxies(draft), ...issuers(draft), ...algorithms(draft)]
   const open = risks.filter(({ name }) => !accepted.includes(name))
   const idle = accepted
     .map((name, index) => ({ name, index }))
@@ -46,6 +46,17 @@ export function reviewRisks(draft: Draft): RiskReview {
 function admin({ file }: Draft): Risk[] {
   if (file.admin === undefined || isLoopback(file.admin.host)) return []
   return [{ name: 'public_admin', path: ['admin'], danger: 'offers administration to the network' }]
+}
+
+/** Deny is the default: what nobody thought of must not be open. */
+function catchAll({ routes }: Draft): Risk[] {
+  return routes
+    .filter(({ merged }) => merged.public && merged.path === '/**')
+    .map(({ path }) => ({
+      name: 'public_by_default',
+      path: [...path, 'public'],
+      danger: 'opens every path that has no route of its own',
+    }))
 }
 
 function proxies({ file }: Draft): Risk[] {

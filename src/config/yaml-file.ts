@@ -11,7 +11,7 @@ import type { Problem } from './problem.ts'
 
 const LARGEST = 1024 ** 2
 const DEEPEST = 64
-const MOST_LEXEMES = 250_000 // a thousand routes are about 40 000
+const MOST_LEXEMES = 250_000 // a thousand routes with everything are about 100 000
 const MOST_FLAWS = 20
 
 export interface YamlFile {

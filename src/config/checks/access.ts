@@ -6,9 +6,9 @@
 import { needsIdentity } from '#ratelimit/limit.ts'
 
 import type { Check, Draft, DraftRoute } from '../check.ts'
-import { valueAt } from '../issues.ts'
 import type { Finding } from '../problem.ts'
 import type { ConfigFile } from '../schema.ts'
+import { valueAt } from '../tree.ts'
 
 /** Finds routes that are open by accident, and keys that contradict `public` or `optional`. */
 export const access: Check = (draft) =>

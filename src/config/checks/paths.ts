@@ -8,8 +8,8 @@ import { rewriteProblem } from '#routing/rewrite.ts'
 import { findTies } from '#routing/ties.ts'
 
 import type { Check, DraftRoute } from '../check.ts'
-import { valueAt } from '../issues.ts'
 import type { Finding, Path } from '../problem.ts'
+import { valueAt } from '../tree.ts'
 
 /** Finds paths, hosts and rewrites that make no sense, names used twice, and ties. */
 export const paths: Check = ({ routes, data }) => {

@@ -5,8 +5,8 @@
  */
 import type { Check, Draft } from '../check.ts'
 import { closest } from '../closest.ts'
-import { valueAt } from '../issues.ts'
 import type { Finding, Path } from '../problem.ts'
+import { valueAt } from '../tree.ts'
 
 /** Finds names of upstreams, authenticators and limits that nothing has; also on routes that have other mistakes. */
 export const references: Check = (draft) => {
