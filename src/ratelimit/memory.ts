@@ -2,8 +2,8 @@
  * Counters in this process, bounded: a stranger who sends ever new keys cannot fill the memory.
  *
  * When the store is full, the limit that holds most keys gives up the one it has not seen for longest. So a flood of
- * keys under one limit displaces nobody's count under another, and whoever wants to be rid of their own count
- * must send as many other keys as the store holds. Windows that have run out make room first.
+ * keys under one limit leaves the counts of smaller ones alone, and whoever wants to be rid of their own count
+ * must send about as many other keys as the store holds. Windows that have run out make room first.
  *
  * @module
  */

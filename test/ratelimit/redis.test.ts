@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite, test } from 'node:test'
+
+import { Cluster, Redis } from 'ioredis'
+
+import { redisCounter } from '#ratelimit/redis.ts'
+
+import { eventually } from '../support/processes.ts'
+import { noRedis, startRedis } from '../support/redis.ts'
+
+const perMinute = { count: 2, period: 60_000_000 }
+
+suite('redisCounter', { skip: noRedis }, () => {
+  test('answers a refusal and rejects a failure', async () => {
+    const server = await startRedis()
+    const counter = redisCounter(server.client, 'told-apart', perMinute)
+    assert.equal((await counter.take('alice')).allowed, true)
+    assert.equal((await counter.take('alice')).allowed, true)
+    assert.equal((await counter.take('alice')).allowed, false)
+    await server.client.config('SET', 'maxmemory', '1')
+    await assert.rejects(async () => counter.take('alice'), /OOM/)
+    counter.giveBack('alice', 0)
+    await server.stop()
+  })
+
+  test('rejects at once while there is no connection', async () => {
+    const client = new Redis({ lazyConnect: true })
+    const counter = redisCounter(client, 'away', perMinute)
+    await assert.rejects(async () => counter.take('alice'), /not ready/)
+    counter.giveBack('alice', 0)
+    client.disconnect()
+  })
+
+  test('counts on a Cluster, whatever slots the keys fall into', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'heimdall-cluster-'))
+    const server = await startRedis(['--cluster-enabled', 'yes', '--dir', directory])
+    await server.client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+    const cluster = new Cluster([server.port], { redisOptions: { host: '127.0.0.1' } })
+    cluster.on('error', () => undefined)
+    await eventually('the cluster is up', () => cluster.status === 'ready')
+
+    const counters = ['a', 'b', 'c'].map((id) => redisCounter(cluster, id, perMinute))
+    const users = Array.from({ length: 20 }, (_, index) => `user${index}`)
+    const ask = () =>
+      Promise.all(counters.flatMap((counter) => users.map(async (user) => (await counter.take(user)).allowed)))
+    assert.ok((await ask()).every(Boolean))
+    assert.ok((await ask()).every(Boolean))
+    assert.ok(!(await ask()).some(Boolean))
+
+    cluster.disconnect()
+    await server.stop()
+    rmSync(directory, { recursive: true })
+  })
+})
