@@ -27,7 +27,7 @@ export interface KeySets {
   get(source: KeySource, authenticator: string): KeySet
   /** Stops every set whose source is not in use any more; call it when a new file is in force. */
   retain(sources: readonly KeySource[]): void
-  /** For `/readyz`; also brings the age metric up to date. */
+  /** For `/readyz`, and on each scrape for the age metric. */
   status(): readonly KeySetStatus[]
   /** Tokens whose signature one of these keys has proved. */
   readonly verified: VerifiedTokens
@@ -45,6 +45,9 @@ export interface KeySetsOptions {
 export function createKeySets({ metrics, log, monotonic = () => performance.now() }: KeySetsOptions): KeySets {
   const dispatcher = new Agent({ connections: 2, keepAliveTimeout: 1000, headersTimeout: 0, bodyTimeout: 0 })
   const sets = new Map<string, LoadedKeySet>()
+
+  const status = () => [...sets.values()].map((set) => set.status())
+  Object.assign(metrics.keySetAge, { collect: () => void status() })
 
   const drop = (id: string, set: LoadedKeySet) => {
     set.stop()
@@ -65,7 +68,7 @@ export function createKeySets({ metrics, log, monotonic = () => performance.now(
       const used = new Set(sources.map(idOf))
       for (const [id, set] of sets) if (!used.has(id)) drop(id, set)
     },
-    status: () => [...sets.values()].map((set) => set.status()),
+    status,
     verified: createVerifiedTokens(),
     async close() {
       for (const [id, set] of sets) drop(id, set)
