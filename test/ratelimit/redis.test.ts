@@ -14,16 +14,16 @@ import { noRedis, startRedis } from '../support/redis.ts'
 const perMinute = { count: 2, period: 60_000_000 }
 
 suite('redisCounter', { skip: noRedis }, () => {
-  test('answers a refusal and rejects a failure', async () => {
+  test('answers a refusal and rejects a failure', async (t) => {
     const server = await startRedis()
+    t.after(() => server.stop())
     const counter = redisCounter(server.client, 'told-apart', perMinute)
     assert.equal((await counter.take('alice')).allowed, true)
     assert.equal((await counter.take('alice')).allowed, true)
     assert.equal((await counter.take('alice')).allowed, false)
     await server.client.config('SET', 'maxmemory', '1')
-    await assert.rejects(async () => counter.take('alice'), /OOM/)
-    counter.giveBack('alice', 0)
-    await server.stop()
+    await assert.rejects(async () => counter.take('bob'), /OOM/)
+    counter.giveBack('bob', 0)
   })
 
   test('rejects at once while there is no connection', async () => {
@@ -34,11 +34,20 @@ suite('redisCounter', { skip: noRedis }, () => {
     client.disconnect()
   })
 
-  test('counts on a Cluster, whatever slots the keys fall into', async () => {
+  test('counts on a Cluster, whatever slots the keys fall into', async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'heimdall-cluster-'))
-    const server = await startRedis(['--cluster-enabled', 'yes', '--dir', directory])
+    const server = await startRedis([
+      '--cluster-enabled',
+      'yes',
+      '--cluster-announce-ip',
+      '127.0.0.1',
+      '--dir',
+      directory,
+    ])
+    t.after(() => server.stop().finally(() => rmSync(directory, { recursive: true })))
     await server.client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
-    const cluster = new Cluster([server.port], { redisOptions: { host: '127.0.0.1' } })
+    const cluster = new Cluster([server.port])
+    t.after(() => cluster.disconnect())
     cluster.on('error', () => undefined)
     await eventually('the cluster is up', () => cluster.status === 'ready')
 
@@ -49,9 +58,5 @@ suite('redisCounter', { skip: noRedis }, () => {
     assert.ok((await ask()).every(Boolean))
     assert.ok((await ask()).every(Boolean))
     assert.ok(!(await ask()).some(Boolean))
-
-    cluster.disconnect()
-    await server.stop()
-    rmSync(directory, { recursive: true })
   })
 })
