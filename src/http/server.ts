@@ -96,7 +96,9 @@ export function createHttpServer(options: ServerOptions, handlers: Handlers): Ht
     )
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    if (error.code === 'ECONNRESET' || connections.isAnswering(socket)) socket.destroy()
+    if (error.code === 'ECONNRESET') socket.destroy()
+    // Not at once: the parser may object in the very tick in which a refusal is being written.
+    else if (connections.isAnswering(socket)) setImmediate(() => socket.destroy())
     else malformed(socket, deny(outcomeOf(error.code), error.code ?? 'no code'))
   })
 
