@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { resolve } from 'node:path'
-
 import { explain } from '#config/explain.ts'
 import { disk } from '#config/files.ts'
 import { loadConfig, type Loaded } from '#config/load.ts'
@@ -14,9 +12,9 @@ import { text, type Call, type Io } from './command.ts'
 export const configOption = { config: { type: 'string', short: 'c' } } as const
 export const configHelp = { config: 'the file; ./heimdall.yaml unless told otherwise' } as const
 
-/** Absolute path of the file that a command works on. */
+/** The file that a command works on, as it was named. */
 export function configPath(call: Call): string {
-  return resolve(text(call, 'config') ?? 'heimdall.yaml')
+  return text(call, 'config') ?? 'heimdall.yaml'
 }
 
 /** Loads the file; prints every problem, and warnings too, to the error stream. */

@@ -51,7 +51,7 @@ export function mergeRoute(file: ConfigFile, route: RouteFile, source: Source): 
     max_body: keys.max_body ?? LARGEST_BODY,
     deny_clients: keys.deny_clients ?? [],
     allow_encoded: keys.allow_encoded ?? [],
-    websocket: keys.websocket ?? false,
+    websocket: keys.websocket ?? true,
     source,
   }
 }

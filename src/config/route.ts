@@ -78,7 +78,7 @@ const shared = {
   allow_encoded: z.array(z.enum(encodedKinds)).optional().meta({
     description: 'Doubtful parts of a path this route accepts; they are refused with 400 otherwise.',
   }),
-  websocket: z.boolean().optional().meta({ description: 'Accepts WebSocket upgrades. Default false.' }),
+  websocket: z.boolean().optional().meta({ description: 'Whether WebSocket upgrades are let through. Default true.' }),
 }
 
 /** `defaults:`, used by every route that does not write the key itself. */

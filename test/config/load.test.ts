@@ -46,7 +46,7 @@ suite('loading', () => {
         max_body: 10 * 1024 ** 2,
         deny_clients: [],
         allow_encoded: [],
-        websocket: false,
+        websocket: true,
         source: { file: 'heimdall.yaml', line: 5 },
       },
     ])

@@ -24,7 +24,7 @@ import { openStores, type Stores } from './stores.ts'
 import { createVersions } from './versions.ts'
 
 export interface StartOptions {
-  /** Absolute path of the file. */
+  /** The file. */
   readonly path: string
   readonly loaded: Loaded
   /** Called when the stores are open and nothing is served yet. */

@@ -19,7 +19,7 @@ import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
 export interface VersionsDeps {
-  /** Absolute path of the file. */
+  /** The file. */
   readonly path: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly gate: GateDeps
