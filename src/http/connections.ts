@@ -13,6 +13,7 @@ const MOST_PIPELINED = 64
 export class Connections {
   /** Answers begun and not finished, the eldest first: more than one only when the client pipelines. */
   readonly #open = new Map<Duplex, ServerResponse[]>()
+  readonly #tunnels = new WeakSet<Duplex>()
   #last = false
 
   add(socket: Duplex): void {
@@ -33,6 +34,11 @@ export class Connections {
     return false
   }
 
+  /** Notes that the connection is no longer HTTP. */
+  upgrade(socket: Duplex): void {
+    this.#tunnels.add(socket)
+  }
+
   /** True while part of an answer is out: a second answer must not be written into it. */
   isAnswering(socket: Duplex): boolean {
     const eldest = this.#open.get(socket)?.find((response) => !response.writableFinished)
@@ -44,6 +50,13 @@ export class Connections {
     this.#last = true
     for (const answers of this.#open.values()) {
       for (const response of answers) if (!response.headersSent) response.shouldKeepAlive = false
+    }
+  }
+
+  /** Cuts connections on which nothing is being answered; Node's own notion of idle leaves out those that never sent a request. */
+  cutIdle(): void {
+    for (const [socket, answers] of this.#open) {
+      if (answers.every((response) => response.writableFinished) && !this.#tunnels.has(socket)) socket.destroy()
     }
   }
 

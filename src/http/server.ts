@@ -20,6 +20,8 @@ import type { Address } from '#values/network.ts'
 import { Connections } from './connections.ts'
 import { refuse, refuseSocket } from './respond.ts'
 
+const PATIENCE = 1000 // milliseconds a connection without a request may outlive the listener
+
 /** Who answers. A handler that throws or rejects is a defect: it is logged and answered with a 500. */
 export interface Handlers {
   /** @param expects_continue the client waits for `response.writeContinue()` before it sends its body */
@@ -89,6 +91,7 @@ export function createHttpServer(options: ServerOptions, handlers: Handlers): Ht
   )
   server.on('connect', (_, socket) => malformed(socket, deny('method_not_allowed', 'CONNECT', { Allow: 'GET' })))
   server.on('upgrade', (request, socket, head) => {
+    connections.upgrade(socket)
     socket.on('error', () => socket.destroy()) // the parser's own listener has left the socket
     guard(
       () => handlers.upgrade?.(request, socket, head),
@@ -105,11 +108,7 @@ export function createHttpServer(options: ServerOptions, handlers: Handlers): Ht
   return {
     listen: (address) => listen(server, address),
     lastAnswers: () => connections.lastAnswers(),
-    stop: () =>
-      new Promise((resolve) => {
-        connections.lastAnswers()
-        server.close(() => resolve())
-      }),
+    stop: () => stop(server, connections),
     cut: () => connections.cut(),
   }
 }
@@ -144,6 +143,14 @@ function guard(run: () => Eventually<void>, failed: (error: unknown) => void): v
 function outcomeOf(code: string | undefined) {
   if (code === 'HPE_HEADER_OVERFLOW') return 'headers_too_large'
   return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'request_malformed'
+}
+
+async function stop(server: Server, connections: Connections): Promise<void> {
+  connections.lastAnswers()
+  // Node stops looking for silent connections when it closes: without this one of them would hold it for ever.
+  const timer = setTimeout(() => connections.cutIdle(), PATIENCE)
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  clearTimeout(timer)
 }
 
 const reasons: Readonly<Record<string, string>> = {

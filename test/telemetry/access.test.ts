@@ -80,7 +80,14 @@ suite('accessLine', () => {
 
   test('names the limit that refused', () => {
     const known = evidence()
-    const report = { quota: 5, period: 10, remaining: 0, reset: 2, reported: false, store: 'memory' } as const
+    const report = {
+      quota: 5,
+      period: 10,
+      remaining: 0,
+      reset: 2,
+      reported: false,
+      store: 'memory',
+    } as const
     known.limits.push(
       { ...report, limit: 'per-client', allowed: true },
       { ...report, limit: 'per-user', allowed: false },
