@@ -5,6 +5,8 @@
  */
 import { hash } from 'node:crypto'
 
+import type { Principal } from '#request/principal.ts'
+
 import type { Counter } from './counter.ts'
 import { joinParts } from './join.ts'
 import type { KeyPart, LimitSubject } from './key.ts'
@@ -44,6 +46,22 @@ export function idOf(limit: NamedLimit): string {
 
 /** Makes the key of a limit: one bucket per combination of its parts; a request that lacks a part falls into a bucket of its own. */
 export function keyReader({ by, client_prefix: prefix }: LimitOptions): Limiter['keyOf'] {
+  const keys = by.flatMap((word) => limitKey(word) ?? [])
   const parts = by.flatMap<KeyPart>((word) => limitKey(word)?.create(word, prefix) ?? [])
-  return (subject) => joinParts(parts.map((part) => part(subject)))
+  const read = (subject: LimitSubject) => joinParts(parts.map((part) => part(subject)))
+  return keys.every(({ needs }) => needs === 'identity') ? oncePerPrincipal(read) : read
+}
+
+/** Remembers keys that are about the identity alone: requests with the same credential share one principal. */
+function oncePerPrincipal(read: Limiter['keyOf']): Limiter['keyOf'] {
+  const known = new WeakMap<Principal, string>()
+  return (subject) => {
+    const { principal } = subject
+    if (principal === undefined) return read(subject)
+    const key = known.get(principal)
+    if (key !== undefined) return key
+    const fresh = read(subject)
+    known.set(principal, fresh)
+    return fresh
+  }
 }

@@ -77,7 +77,7 @@ export function createMemoryStore({ now, most }: MemoryOptions): MemoryStore {
         },
         giveBack(key, at) {
           const window = shelves.get(id)?.windows.peek(key)
-          if (window !== undefined) giveBack(window, quota, at)
+          if (window !== undefined) giveBack(window, quota, at, microseconds())
         },
       }
     },

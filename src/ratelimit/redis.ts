@@ -4,9 +4,9 @@
  * The library's own windows are fixed ones, so it runs our script (`script.ts`), and two of its words carry more than
  * they say: `msBeforeNext` comes back as the script wrote it (`WAIT AT`), and the `points` of a `reward` are the
  * moment of the request to give back. What it cannot do stays outside: it has neither deadline nor breaker, and its
- * insurance limiter never takes over while Redis hangs (`shared.ts` does). It has no call for several limits;
- * commands sent in one turn of the event loop travel together, which is one round trip, and unlike a pipeline
- * they may go to several nodes of a Cluster.
+ * insurance limiter never takes over while Redis hangs, so callers work within `RedisStore.run` (`shared.ts`).
+ * It has no call for several limits either; commands sent in one turn of the event loop travel together,
+ * which is one round trip, and unlike a pipeline they may go to several nodes of a Cluster.
  *
  * @module
  */

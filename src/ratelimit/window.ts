@@ -52,7 +52,7 @@ export function entrySize(quota: Quota): number {
   return Math.max(1, Math.floor(quota.count / 16))
 }
 
-/** Lets one request pass and counts it, or refuses it and counts nothing. @param time microseconds, see `slide` */
+/** Lets one request pass and counts it, or refuses it and counts nothing. `time` in microseconds, see `slide`. */
 export function take(window: Window, quota: Quota, time: number): Taken {
   const at = slide(window, quota, time)
   const allowed = window.total < quota.count
@@ -67,8 +67,9 @@ export function take(window: Window, quota: Quota, time: number): Taken {
  *
  * @param at the `at` of its `take`; nothing happens when it has left the window
  */
-export function giveBack(window: Window, quota: Quota, at: number): void {
+export function giveBack(window: Window, quota: Quota, at: number, time: number): void {
   const { firsts, sizes } = window
+  slide(window, quota, time)
   let index = firsts.length - 1
   while (index >= 0 && (firsts[index] ?? 0) > at) index -= 1
   if (index < 0) return
