@@ -5,6 +5,9 @@
  */
 import type { Io } from './command.ts'
 
+/** Milliseconds in which a second signal is the first one told twice: by the terminal to the whole group, and by npm to its child. */
+const ECHO = 250
+
 /** The real process. */
 export function processIo(): Io {
   return {
@@ -19,11 +22,12 @@ export function processIo(): Io {
 function processSignals(): ReturnType<Io['signals']> {
   const first = Promise.withResolvers<string>()
   const again = Promise.withResolvers<string>()
-  let seen = 0
+  let firstAt = Infinity
   const onEnd = (signal: string) => {
-    seen += 1
-    if (seen === 1) first.resolve(signal)
-    else again.resolve(signal)
+    const now = performance.now()
+    if (now - firstAt > ECHO) again.resolve(signal)
+    firstAt = Math.min(firstAt, now)
+    first.resolve(signal)
   }
   const hangups: (() => void)[] = []
   const onHangup = () => hangups.forEach((action) => action())

@@ -8,13 +8,13 @@ import { performance } from 'node:perf_hooks'
 
 import { answerHeaders } from '#gate/answer-headers.ts'
 import { decide } from '#gate/decide.ts'
-import type { Decision, Permitted, Refused } from '#gate/flight.ts'
+import type { Decision, Permitted } from '#gate/flight.ts'
 import { answer, refuse, type RefusalContext } from '#http/respond.ts'
 import { denials } from '#request/denial.ts'
 import type { RawRequest } from '#request/incoming.ts'
 import type { Deny } from '#request/verdict.ts'
 
-import type { Outcome } from './call.ts'
+import type { ForwardPlan, Outcome } from './call.ts'
 import { forward } from './forward.ts'
 import type { Serving } from './serving.ts'
 import type { Ended, Teller } from './tell.ts'
@@ -85,19 +85,9 @@ function act(decision: Decision, exchange: Exchange): void {
 }
 
 function send(decision: Permitted, exchange: Exchange): void {
-  const { route, request, evidence, fields, permit } = decision
   const { serving, req, res, expectsContinue } = exchange
-  const added = ['X-Request-Id', evidence.request_id]
-  for (const [name, value] of Object.entries(answerHeaders(route, request, evidence))) added.push(name, value)
-  const plan = {
-    upstream: serving.upstreamOf(route),
-    path: decision.target.origin,
-    client: evidence.client ?? request.peer,
-    timeout: route.config.timeout,
-    maxBody: route.config.max_body,
-    responseHeaders: added,
-    dropResponse: serving.dropsOf(route),
-  }
+  const { request, fields, permit } = decision
+  const plan = forwardPlan(decision, serving)
   forward(permit, { request, fields, plan, req, res, expectsContinue }, (outcome: Outcome) => {
     if (outcome.denial !== undefined && !outcome.answered)
       refuse(res, outcome.denial, refusalContext(decision, outcome.denial))
@@ -105,8 +95,23 @@ function send(decision: Permitted, exchange: Exchange): void {
   })
 }
 
+/** What the route says about forwarding this request. */
+export function forwardPlan({ route, request, target, evidence }: Permitted, serving: Serving): ForwardPlan {
+  const responseHeaders = ['X-Request-Id', evidence.request_id]
+  for (const [name, value] of Object.entries(answerHeaders(route, request, evidence))) responseHeaders.push(name, value)
+  return {
+    upstream: serving.upstreamOf(route),
+    path: target.origin,
+    client: evidence.client ?? request.peer,
+    timeout: route.config.timeout,
+    maxBody: route.config.max_body,
+    responseHeaders,
+    dropResponse: serving.dropsOf(route),
+  }
+}
+
 /** What a refusal of this request carries besides its own headers. */
-export function refusalContext(decision: Refused | Permitted, denial: Deny): RefusalContext {
+export function refusalContext(decision: Decision, denial: Deny): RefusalContext {
   const { route, request, evidence } = decision
   return {
     request_id: evidence.request_id,

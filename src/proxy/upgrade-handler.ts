@@ -1,0 +1,77 @@
+/**
+ * The proxy plane for WebSocket upgrades: the same decision as for every request, then a tunnel instead of an answer.
+ *
+ * @module
+ */
+import type { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import { performance } from 'node:perf_hooks'
+import type { Duplex } from 'node:stream'
+
+import { decide } from '#gate/decide.ts'
+import type { Answered, Decision, Permitted, Refused } from '#gate/flight.ts'
+import { refuseSocket } from '#http/respond.ts'
+import { denials } from '#request/denial.ts'
+import { deny, type Deny } from '#request/verdict.ts'
+
+import { forwardPlan, rawRequest, refusalContext, type HandlerDeps } from './handler.ts'
+import type { Serving } from './serving.ts'
+import type { Ended, Teller } from './tell.ts'
+import type { Tunnels } from './tunnels.ts'
+import { upgrade } from './upgrade.ts'
+
+interface Exchange {
+  readonly req: IncomingMessage
+  readonly socket: Socket
+  readonly head: Buffer
+  readonly serving: Serving
+  readonly teller: Teller
+  readonly tunnels: Tunnels
+  readonly began: number
+}
+
+/** Makes the upgrade handler of the listener that clients reach. */
+export function createUpgradeHandler({ current, teller, tunnels }: HandlerDeps & { readonly tunnels: Tunnels }) {
+  return async (req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    if (!(socket instanceof Socket)) throw new TypeError('connections of this listener are sockets')
+    const exchange = { req, socket, head, serving: current(), teller, tunnels, began: performance.now() }
+    teller.begin()
+    try {
+      act(await decide(exchange.serving.gate, rawRequest(req)), exchange)
+    } catch (defect) {
+      teller.abandon()
+      throw defect
+    }
+  }
+}
+
+function act(decision: Decision, exchange: Exchange): void {
+  if (decision.kind !== 'permit') return end(decision, exchange, refusalOf(decision))
+  if (!decision.route.config.websocket) return end(decision, exchange, deny('upgrade_invalid', 'websocket: false'))
+  const { req, socket, head, tunnels, serving } = exchange
+  const { permit, request, fields } = decision
+  const call = { request, fields, plan: forwardPlan(decision, serving), req, socket, head, tunnels }
+  upgrade(permit, call, (outcome) => {
+    if (outcome.denial !== undefined && !outcome.answered) end(decision, exchange, outcome.denial)
+    else tell(decision, exchange, outcome)
+  })
+}
+
+/** An `OPTIONS` that asks for an upgrade is answered as nothing at all. */
+function refusalOf(decision: Refused | Answered): Deny {
+  return decision.kind === 'refuse' ? decision.deny : deny('upgrade_invalid', 'upgrade of OPTIONS')
+}
+
+function end(decision: Permitted | Refused | Answered, exchange: Exchange, denial: Deny): void {
+  refuseSocket(exchange.socket, denial, refusalContext(decision, denial))
+  tell(decision, exchange, { denial, status: denials[denial.code].status })
+}
+
+function tell(decision: Decision, { req, serving, teller, began }: Exchange, ended: Ended): void {
+  teller.end(
+    { method: req.method ?? '', url: req.url ?? '', began },
+    decision,
+    serving.metricsOf(decision.route),
+    ended,
+  )
+}
