@@ -1,0 +1,32 @@
+# The gateway as an image: production packages, the sources, nothing else. There is no build step: Node runs TypeScript.
+#
+#   docker build -t heimdall .
+#   docker run --read-only --cap-drop ALL -v "$PWD/heimdall.yaml:/etc/heimdall/heimdall.yaml:ro" -p 8080:8080 heimdall
+
+# Node >= 24.15; pin it by digest in a release.
+ARG NODE_IMAGE=node:24-bookworm-slim
+
+FROM ${NODE_IMAGE} AS packages
+WORKDIR /app
+COPY .npmrc package.json package-lock.json ./
+# The optional packages are a Node binary and an embedded Postgres, both for development.
+RUN ["npm", "ci", "--omit=dev", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund"]
+
+FROM ${NODE_IMAGE}
+ENV NODE_ENV=production
+WORKDIR /app
+COPY LICENSE package.json ./
+COPY --from=packages /app/node_modules ./node_modules
+COPY src ./src
+
+# Owns nothing here and needs to write nowhere. By number, so that Kubernetes can verify `runAsNonRoot`.
+USER 65532:65532
+# 8080 what clients reach, 9091 probes and metrics
+EXPOSE 8080 9091
+STOPSIGNAL SIGTERM
+# Ready, not just alive. Kubernetes ignores this and has probes of its own.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 CMD ["node", "src/main.ts", "health"]
+
+# No shell in between: signals reach the gateway, which drains.
+ENTRYPOINT ["node", "src/main.ts"]
+CMD ["serve", "--config", "/etc/heimdall/heimdall.yaml"]
