@@ -69,6 +69,12 @@ export class Backend {
     return this.#single
   }
 
+  /** What a connection of one's own takes; `servername` is empty when the target is an address. */
+  get connection(): { ca: string | undefined; connectTimeout: number; servername: string } {
+    const { ca, connectTimeout } = this.#options
+    return { ca, connectTimeout, servername: this.#tlsName() ?? '' }
+  }
+
   /** How its connections stand. */
   get stats(): { connected: number; running: number; pending: number } {
     const { connected, running, pending } = this.#pool.stats
@@ -89,7 +95,6 @@ export class Backend {
 
   #createPool(pipelining: 0 | 1): Pool {
     const { ca, connections, connectTimeout } = this.#options
-    const servername = this.servername === undefined || isAddress(this.servername) ? undefined : this.servername
     return new Pool(this.name, {
       connections,
       pipelining,
@@ -99,7 +104,11 @@ export class Backend {
       keepAliveTimeout: KEEP_ALIVE,
       maxHeaderSize: MOST_HEADER_BYTES,
       strictContentLength: true,
-      connect: createConnector({ ca, servername, timeout: connectTimeout }),
+      connect: createConnector({ ca, servername: this.#tlsName(), timeout: connectTimeout }),
     })
+  }
+
+  #tlsName(): string | undefined {
+    return this.servername === undefined || isAddress(this.servername) ? undefined : this.servername
   }
 }

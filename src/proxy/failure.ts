@@ -12,7 +12,7 @@ export function failureCode(error: Error, sent: boolean): DenialCode {
   const code = 'code' in error ? error.code : undefined
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return 'internal_error'
   if (code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') return 'request_malformed'
-  if (error instanceof ConnectTimeout || code === 'ETIMEDOUT') return 'upstream_timeout'
+  if (error instanceof ConnectTimeout || code === 'ETIMEDOUT' || code === 'ECONNECT_TIMEOUT') return 'upstream_timeout'
   return sent ? 'upstream_failed' : 'upstream_unreachable'
 }
 

@@ -115,6 +115,7 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   #begin(status: number, headers: IncomingHttpHeaders): void {
     const { plan, res } = this.#call
+    if (status === 204) delete headers['content-length'] // RFC 9110 §8.6
     const length = headers['content-length']
     const fields = responseFields(headers, plan.dropResponse, this.#wantsTrailers && length === undefined)
     if (plan.responseHeaders.length > 0) fields.push(...plan.responseHeaders)

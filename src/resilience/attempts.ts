@@ -19,7 +19,7 @@ export interface Attempt {
 export interface AttemptBreaker {
   /** Lets an attempt go, or not: undefined while the part is being left alone. */
   admit(): Attempt | undefined
-  /** Stops its timers. */
+  /** Stops its timers; later attempts go uncounted. */
   close(): void
 }
 
@@ -45,7 +45,7 @@ export function createAttemptBreaker(name: string, options: AttemptOptions): Att
 
   return {
     admit() {
-      if (circuit.closed) return ordinary
+      if (circuit.closed || circuit.isShutdown) return ordinary
       if (!circuit.halfOpen || !circuit.pendingClose) return undefined
       return trial(circuit, (error) => {
         lastError = error

@@ -53,6 +53,8 @@ export interface UpstreamConnection {
   readonly requests: UpstreamRequest[]
   /** `performance.now()` of the close, or undefined while open. */
   readonly closedAt: number | undefined
+  /** Whether the end of the other side leaves ours open; it does not unless set. */
+  staysOpen: boolean
 }
 
 /** Called when the head of a request has arrived; wait for `request.whole` to answer after its body. */
@@ -106,6 +108,7 @@ class Connection implements UpstreamConnection {
   readonly index: number
   readonly requests: UpstreamRequest[] = []
   closedAt: number | undefined
+  staysOpen = false
   #kept: Buffer[] = []
   #keptSize = 0
   #pending: Buffer = Buffer.alloc(0)
@@ -121,7 +124,7 @@ class Connection implements UpstreamConnection {
     socket.on('error', () => {})
     socket.on('end', () => {
       this.#current?.fail('the client ended')
-      if (!socket.writableEnded) socket.end()
+      if (!this.staysOpen && !socket.writableEnded) socket.end()
     })
     socket.on('close', () => {
       this.closedAt = performance.now()
