@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Answer } from './upstream.ts'
@@ -100,9 +100,19 @@ export function bulk(block: Buffer, times: number): Answer {
   return async (request, { socket }) => {
     await request.whole
     socket.write(head(200, [`Content-Length: ${block.length * times}`]))
-    for (let sent = 0; sent < times && !socket.destroyed; sent += 1)
-      if (!socket.write(block)) await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+    for (let sent = 0; sent < times && !socket.destroyed; sent += 1) if (!socket.write(block)) await room(socket)
   }
+}
+
+/** Waits until a socket takes more, or is closed. */
+export function room(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      socket.off('drain', settle).off('close', settle)
+      resolve()
+    }
+    socket.on('drain', settle).on('close', settle)
+  })
 }
 
 /** Sends 1xx answers before `final`. */
