@@ -64,19 +64,31 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
 }
 
 /** pino's buffered writer, with an end to every wait. */
-function createSink({ fd = 1, metrics, batch = 4096, capacity = 1024 * 1024 }: LoggerOptions) {
-  const destination = pino.destination({
-    fd,
-    sync: false,
-    minLength: batch,
-    maxLength: capacity,
-    periodicFlush: FLUSH_EVERY,
-  })
+function createSink({ fd = 1, metrics, batch = 16 * 1024, capacity = 1024 * 1024 }: LoggerOptions) {
+  const destination = pino.destination({ fd, sync: false, minLength: batch, maxWrite: 4 * batch, maxLength: capacity })
   let gone = false // the reader, or the destination
   let waitingSince: number | undefined
   const stalled = () => waitingSince !== undefined && performance.now() - waitingSince > PATIENCE
 
-  destination.on('drop', () => metrics.logDropped.inc())
+  // pino's writer measures and flattens all it holds on every write, so lines are gathered here and handed over by the batch.
+  let gathered = ''
+  const handOver = () => {
+    const lines = gathered
+    gathered = ''
+    if (gone) dropped(lines)
+    else if (lines !== '') {
+      waitingSince ??= performance.now()
+      destination.write(lines)
+    }
+  }
+  const dropped = (lines: string) => metrics.logDropped.inc(lines.split('\n').length - 1)
+  const flush = () => {
+    handOver()
+    if (!gone) destination.flush()
+  }
+  const timer = setInterval(flush, FLUSH_EVERY).unref()
+
+  destination.on('drop', dropped)
   destination.on('write', () => (waitingSince = undefined))
   // EPIPE: the reader is gone for good. Anything else (a full disk) is tried again with the next batch.
   destination.on('error', (error: NodeJS.ErrnoException) => (gone ||= error.code === 'EPIPE'))
@@ -84,24 +96,25 @@ function createSink({ fd = 1, metrics, batch = 4096, capacity = 1024 * 1024 }: L
   // pino flushes once more when the process exits, with a blocking write: a stalled reader would hold the process for ever.
   const flushSync = destination.flushSync.bind(destination)
   destination.flushSync = () => {
-    if (!gone && !stalled()) flushSync()
+    if (gone || stalled()) return
+    handOver()
+    flushSync()
   }
 
   const line = (json: string): void => {
-    if (gone) return metrics.logDropped.inc()
-    waitingSince ??= performance.now()
-    destination.write(json)
+    gathered += json
+    if (gone || gathered.length >= batch) handOver()
   }
 
   return {
     line,
     /** What pino calls; its own escaping leaves C1 controls and line separators as they are. */
     write: (json: string) => line(escapeInvisible(json)),
-    flush: () => {
-      if (!gone) destination.flush()
-    },
+    flush,
     close: async () => {
       if (gone) return
+      clearInterval(timer)
+      handOver()
       const ended = once(destination, 'close', { signal: AbortSignal.timeout(PATIENCE) })
       destination.end()
       gone = true
