@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks'
 
 import type { Decision } from '#gate/flight.ts'
 import type { Deny } from '#request/verdict.ts'
-import { accessLine } from '#telemetry/access.ts'
+import { accessLine, type Ending } from '#telemetry/access.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 import { stageMetrics, type RouteMetrics } from '#telemetry/observe.ts'
 
@@ -61,16 +61,16 @@ export function createTeller({ metrics, line, clock }: TellerDeps): Teller {
     abandon() {
       inFlight -= 1
     },
-    end({ method, url, began }, { evidence, route }, routeMetrics, { denial, status, ...facts }) {
+    end({ method, url, began }, { evidence, route }, routeMetrics, ended) {
       inFlight -= 1
       const total_ms = performance.now() - began
+      const { denial, status, bytes, target, upstream_ms = Number.NaN } = ended
       const outcome = denial?.code ?? 'pass'
       routeMetrics.observe(outcome, total_ms / 1000)
       observeStages(evidence.timings)
       if (evidence.shadow !== undefined && route !== undefined)
         metrics.shadowDenials.inc({ route: route.name, outcome: evidence.shadow })
-      const upstream_ms = Number.isNaN(facts.upstream_ms) ? undefined : facts.upstream_ms
-      const ending = { method, url, status, outcome, note: denial?.note, total_ms, ...facts, upstream_ms } as const
+      const ending: Ending = { method, url, status, outcome, note: denial?.note, total_ms, upstream_ms, bytes, target }
       line(accessLine(evidence, ending, clock()))
     },
   }

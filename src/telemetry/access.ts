@@ -25,8 +25,8 @@ export interface Ending {
   readonly note?: string | undefined
   /** Milliseconds from the head of the request to the end of the answer. */
   readonly total_ms: number
-  /** Milliseconds from sending upstream to the head of its answer. */
-  readonly upstream_ms?: number | undefined
+  /** Milliseconds from sending upstream to the head of its answer; NaN when none came. */
+  readonly upstream_ms?: number
   /** Bytes of the answer's body. */
   readonly bytes?: number | undefined
   /** The target that answered, as `host:port`. */
@@ -79,7 +79,8 @@ function times(evidence: Evidence, ending: Ending): string {
     const spent = evidence.timings[index] ?? Number.NaN
     if (!Number.isNaN(spent)) fields += `${stageFields[index]}${milliseconds(spent)}`
   }
-  if (ending.upstream_ms !== undefined) fields += `,"upstream_ms":${milliseconds(ending.upstream_ms)}`
+  const { upstream_ms = Number.NaN } = ending
+  if (!Number.isNaN(upstream_ms)) fields += `,"upstream_ms":${milliseconds(upstream_ms)}`
   return `${fields},"total_ms":${milliseconds(ending.total_ms)}`
 }
 
