@@ -59,7 +59,12 @@ export async function serve(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
   })
-  const exited = once(child, 'exit').finally(() => rmSync(folder, { recursive: true, force: true }))
+  const kill = () => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  const exited = once(child, 'exit').finally(() => {
+    process.off('exit', kill)
+    rmSync(folder, { recursive: true, force: true })
+  })
   const lines: LogLine[] = []
   const waiting = new Set<() => void>()
   let stderr = ''
@@ -85,7 +90,10 @@ export async function serve(
     })
   }
 
-  const started = await line(({ msg }) => msg === 'gateway started', START_DEADLINE)
+  const started = await line(({ msg }) => msg === 'gateway started', START_DEADLINE).catch((error: unknown) => {
+    kill()
+    throw error
+  })
   const { port } = started['listen'] as { port: number }
   const probes = `http://127.0.0.1:${(started['probes'] as { port: number }).port}`
   return {
