@@ -49,7 +49,8 @@ export const fileSchema = z
       .prefault('25s')
       .meta({ description: 'How long a drain may take after SIGTERM.' }),
     trusted_proxies: z.array(cidr()).default([]).meta({
-      description: 'Networks of proxies whose X-Forwarded-* and Forwarded are believed; nobody by default.',
+      description:
+        'Networks of proxies whose X-Forwarded-*, X-Request-Id and trace headers are believed; nobody by default.',
     }),
     stores: storesSchema.prefault({}).meta({ description: 'Redis and Postgres; both may be left out.' }),
     upstreams: z.record(name(), upstreamSchema).default({}).meta({
