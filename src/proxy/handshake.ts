@@ -48,7 +48,7 @@ export function handshake(
     made.path = request.path // byte for byte, where the library would normalise it
     outgoing = made
   })
-  const options = { target: backend.name, connectTimeout, ssl: { servername, ...(ca !== undefined && { ca }) } }
+  const options = { target: backend.name, connectTimeout, ssl: { servername }, ...(ca !== undefined && { ca }) }
   proxy.ws(message as unknown as IncomingMessage, client, Buffer.alloc(0), options)
   if (outgoing === undefined) throw new TypeError('http-proxy-3 made no request')
   takeOver(outgoing, events)

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 
 import { denials, type DenialCode } from '#request/denial.ts'
@@ -142,7 +142,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (res.destroyed) return
     this.#bytes += chunk.length
     this.#watch.moved()
-    if (this.#bytes === this.#length && this.#upload === undefined) res.end(chunk)
+    if (this.#bytes === this.#length && this.#upload === undefined) endWith(res, chunk)
     else if (!res.write(chunk)) {
       controller.pause()
       res.once('drain', this.#resume)
@@ -233,4 +233,12 @@ export class Relay implements Dispatcher.DispatchHandler {
       target: this.#delivery?.backend.name,
     })
   }
+}
+
+const SHORT = 8192 // bytes
+
+/** Ends an answer with its last bytes. A short body goes as text: node joins it to the head, and one plain write costs half of a vectored one. */
+function endWith(res: ServerResponse, chunk: Buffer): void {
+  if (chunk.length <= SHORT) res.end(chunk.toString('latin1'), 'latin1')
+  else res.end(chunk)
 }

@@ -253,7 +253,9 @@ suite('upgrade, refusals', () => {
       const more = () => {
         while (sent < 64 && !socket.destroyed) {
           sent += 1
-          if (!socket.write(Buffer.alloc(1024 * 1024))) return void socket.once('drain', more)
+          if (socket.write(Buffer.alloc(1024 * 1024))) continue
+          socket.once('drain', more)
+          break
         }
       }
       more()

@@ -84,6 +84,8 @@ export async function startUpstream(
     options.tls === undefined
       ? createServer({ noDelay: true, allowHalfOpen: true }, accept)
       : createTlsServer({ ...options.tls, allowHalfOpen: true }, accept)
+  const sockets = new Set<Socket>() // also those on which no TLS came about
+  server.on('connection', (socket: Socket) => sockets.add(socket.on('close', () => sockets.delete(socket))))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(options.port ?? 0, '127.0.0.1', resolve)
   })
@@ -97,7 +99,7 @@ export async function startUpstream(
     arrived: (count) => until(() => upstream.requests.length >= count, `${count} requests at the upstream`),
     open: () => upstream.connections.filter((connection) => connection.closedAt === undefined).length,
     close: async () => {
-      for (const { socket } of upstream.connections) socket.destroy()
+      for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
     },
   }
