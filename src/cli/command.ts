@@ -37,6 +37,8 @@ export interface Command {
   readonly summary: string
   /** Arguments after the name, as help shows them. */
   readonly usage: string
+  /** Most arguments beside options; none when absent. */
+  readonly operands?: number
   /** Option name, with its value if any, and what it does. */
   readonly options: ParseArgsOptionsConfig
   readonly describe: Readonly<Record<string, string>>

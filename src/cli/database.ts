@@ -6,6 +6,7 @@
 import type { Kysely } from 'kysely'
 
 import type { Tables } from '#stores/schema.ts'
+import { errorText } from '#telemetry/error-text.ts'
 import { silent } from '#telemetry/log.ts'
 
 import type { Call, Io } from './command.ts'
@@ -31,7 +32,7 @@ export async function withDatabase(call: Call, io: Io, work: (db: Kysely<Tables>
       await store.close()
     }
   } catch (error) {
-    io.err(`heimdall: ${error instanceof Error ? error.message : String(error)}`)
+    io.err(`heimdall: ${errorText(error)}`)
     return 1
   }
 }

@@ -5,6 +5,8 @@
  */
 import { parseArgs } from 'node:util'
 
+import { errorText } from '#telemetry/error-text.ts'
+
 import type { Call, Command, Io } from './command.ts'
 import { commands } from './commands.ts'
 import { overview, page } from './help.ts'
@@ -44,8 +46,9 @@ function readCall(command: Command, args: readonly string[]): Call | string {
       options: { ...command.options, help: { type: 'boolean', short: 'h' } },
       allowPositionals: true,
     })
-    return { positionals, values }
+    const stray = positionals[command.operands ?? 0]
+    return stray === undefined ? { positionals, values } : `takes no argument "${stray}"`
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return errorText(error)
   }
 }

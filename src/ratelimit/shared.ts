@@ -5,6 +5,7 @@
  */
 import { CallRefused } from '#resilience/breaker.ts'
 import type { RedisStore } from '#stores/redis.ts'
+import { errorText } from '#telemetry/error-text.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
@@ -36,7 +37,7 @@ export function sharedCounters({ redis, metrics, log, now }: SharedDeps): Shared
   const turn = (to: 'away' | 'back', error?: unknown) => {
     away = to === 'away'
     metrics.limitFallback.set(away ? 1 : 0)
-    if (away) log.warn({ error: error instanceof Error ? error.message : String(error) }, 'shared limits away')
+    if (away) log.warn({ error: errorText(error) }, 'shared limits away')
     else log.info({}, 'shared limits back')
   }
 

@@ -9,6 +9,7 @@
  */
 import CircuitBreaker from 'opossum'
 
+import { errorText } from '#telemetry/error-text.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
@@ -127,14 +128,19 @@ export function createCircuit(name: string, options: BreakerOptions): Circuit {
 }
 
 /** One gauge value, one count and one log line per change of state; the trials of a long outage are for `debug` only. */
-export function report(name: string, circuit: Circuit, { metrics, log }: BreakerOptions, lastError: () => unknown): void {
+export function report(
+  name: string,
+  circuit: Circuit,
+  { metrics, log }: BreakerOptions,
+  lastError: () => unknown,
+): void {
   let trying = false
   const changed = (state: keyof typeof stateValues) => {
     metrics.breakerState.set({ breaker: name }, stateValues[state])
     metrics.breakerChanges.inc({ breaker: name, state })
     const level = state === 'closed' ? 'info' : state === 'open' && !trying ? 'warn' : 'debug'
     const error = lastError()
-    const reason = state === 'open' && { error: error instanceof Error ? error.message : String(error) }
+    const reason = state === 'open' && { error: errorText(error) }
     log[level]({ breaker: name, state, ...reason }, 'breaker')
     trying = state === 'half_open'
   }

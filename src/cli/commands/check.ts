@@ -16,7 +16,10 @@ export const check: Command = {
   examples: ['npm run -s heimdall -- check', 'npm run -s heimdall -- check --config config/sidecar-oidc.yaml'],
   run: (call, io) => {
     const loaded = readConfig(call, io)
-    if (loaded !== undefined) io.out(`${configPath(call)}: good, ${loaded.config.routes.length} routes`)
+    if (loaded !== undefined) {
+      const { length } = loaded.config.routes
+      io.out(`${configPath(call)}: good, ${length} ${length === 1 ? 'route' : 'routes'}`)
+    }
     return Promise.resolve(loaded === undefined ? 1 : 0)
   },
 }

@@ -7,6 +7,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { Loaded } from '#config/load.ts'
+import { errorText } from '#telemetry/error-text.ts'
 
 import type { Command, Io } from '../command.ts'
 import { configHelp, configOption, configPath, readConfig } from '../config-file.ts'
@@ -43,7 +44,7 @@ export const dev: Command = {
       }
       return 0
     } catch (error) {
-      io.err(`heimdall dev: ${error instanceof Error ? error.message : String(error)}`)
+      io.err(`heimdall dev: ${errorText(error)}`)
       return 1
     }
   },

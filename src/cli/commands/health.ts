@@ -5,6 +5,8 @@
  */
 import { request } from 'undici'
 
+import { errorText } from '#telemetry/error-text.ts'
+
 import { text, type Command } from '../command.ts'
 
 const PATIENCE = 2000 // milliseconds
@@ -24,7 +26,7 @@ export const health: Command = {
       io.out((await body.text()).trimEnd())
       return statusCode === 200 ? 0 : 1
     } catch (error) {
-      io.err(`heimdall health: ${error instanceof Error ? error.message : String(error)}`)
+      io.err(`heimdall health: ${errorText(error)}`)
       return 1
     }
   },

@@ -15,6 +15,7 @@ export const key: Command = {
   name: 'key',
   summary: 'Creates or revokes an API key.',
   usage: 'create --subject NAME [options] | revoke ID',
+  operands: 2,
   about:
     'The key is printed once, by `create`; only its digest is stored. A revoked key is refused everywhere within 5 seconds.',
   options: {
@@ -37,7 +38,7 @@ export const key: Command = {
   },
   examples: [
     'npm run -s heimdall -- key create --subject reports --permissions orders:read --expires 90d',
-    'npm run -s heimdall -- key revoke 3kfm2x8q1z',
+    'npm run -s heimdall -- key revoke 3kfm2x7q5zab',
   ],
   run(call, io) {
     const [action, id] = call.positionals
@@ -49,13 +50,11 @@ export const key: Command = {
 }
 
 function create(call: Call, io: Io): Promise<number> {
-  const subject = text(call, 'subject')
+  const subject = text(call, 'subject') ?? ''
   const expires = text(call, 'expires')
   const lifetime = expires === undefined ? undefined : milliseconds(expires)
-  if (subject === undefined || Number.isNaN(lifetime)) {
-    io.err(
-      `heimdall key create: ${subject === undefined ? 'needs --subject' : '--expires must be a duration such as 90d'}`,
-    )
+  if (subject === '' || Number.isNaN(lifetime)) {
+    io.err(`heimdall key create: ${subject === '' ? 'needs --subject' : '--expires must be a duration such as 90d'}`)
     return Promise.resolve(2)
   }
   const wanted: NewApiKey = {

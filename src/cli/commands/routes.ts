@@ -30,13 +30,18 @@ function row(route: RouteConfig): readonly string[] {
   return [
     route.host ?? '*',
     route.path,
-    route.methods?.join(',') ?? 'any',
+    [route.methods?.join(',') ?? 'any', ...conditions(route)].join(' '),
     who(route),
     requirement(route),
     route.limits.map((limit) => limit.name).join(',') || '-',
     route.upstream,
     route.name,
   ]
+}
+
+/** Headers that the request must bring: they choose among routes of one path. */
+function conditions({ headers = {} }: RouteConfig): string[] {
+  return Object.entries(headers).map(([name, value]) => `${name}=${value}`)
 }
 
 function who(route: RouteConfig): string {
@@ -65,7 +70,7 @@ function hostRank(host: string | undefined): number {
 }
 
 function bySpecificity(a: RouteConfig, b: RouteConfig): number {
-  const hosts = hostRank(a.host) - hostRank(b.host) || compare(a.host ?? '', b.host ?? '')
+  const hosts = hostRank(a.host) - hostRank(b.host) || labels(b) - labels(a) || compare(a.host ?? '', b.host ?? '')
   if (hosts !== 0) return hosts
   const [left, right] = [a.path.split('/'), b.path.split('/')]
   for (let index = 0; index < Math.max(left.length, right.length); index += 1) {
@@ -74,7 +79,12 @@ function bySpecificity(a: RouteConfig, b: RouteConfig): number {
     const difference = rank(one) - rank(other) || compare(one, other)
     if (difference !== 0) return difference
   }
-  return compare(a.methods?.join() ?? '~', b.methods?.join() ?? '~')
+  return compare(a.methods?.join() ?? '~', b.methods?.join() ?? '~') || conditions(b).length - conditions(a).length
+}
+
+/** Of two wildcards the longer one is asked first. */
+function labels({ host = '' }: RouteConfig): number {
+  return host.startsWith('*') ? host.split('.').length : 0
 }
 
 function compare(a: string, b: string): number {

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { errorText } from '#telemetry/error-text.ts'
+
 import type { Command, Io } from '../command.ts'
 import { configHelp, configOption, configPath, readConfig } from '../config-file.ts'
 import { startGateway, type Gateway } from '../gateway/start.ts'
@@ -27,7 +29,7 @@ export const serve: Command = {
       await untilEnd(await startGateway({ path: configPath(call), loaded }, io), io)
       return 0
     } catch (error) {
-      io.err(`heimdall serve: ${error instanceof Error ? error.message : String(error)}`)
+      io.err(`heimdall serve: ${errorText(error)}`)
       return 1
     }
   },

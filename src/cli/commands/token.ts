@@ -15,6 +15,7 @@ export const token: Command = {
   name: 'token',
   summary: 'Prints a fresh access token of a demo person, good for 15 minutes.',
   usage: 'NAME',
+  operands: 1,
   about: `People: ${people.map((person) => `${person.id} (role ${person.role})`).join(', ')}. Works beside a running \`heimdall dev\`.`,
   options: {},
   describe: {},

@@ -38,48 +38,51 @@ export interface Gateway {
 }
 
 /**
- * Starts a gateway.
+ * Starts a gateway. What was started before a failure is ended again.
  *
- * @throws Error when an address cannot be listened on or the embedded database cannot be opened
+ * @throws Error when an address cannot be listened on, a database cannot be opened, or `prepare` fails
  */
 export async function startGateway(options: StartOptions, io: Pick<Io, 'env' | 'clock'>): Promise<Gateway> {
+  const parts = new AsyncDisposableStack()
+  try {
+    return await start(parts, options, io)
+  } catch (error) {
+    await parts.disposeAsync()
+    throw error
+  }
+}
+
+/** @param parts takes what must be ended, which it does in reverse: the listeners first, the log last */
+async function start(parts: AsyncDisposableStack, options: StartOptions, io: Pick<Io, 'env' | 'clock'>) {
   const { path, loaded, settle, prepare } = options
   const { config } = loaded
   const metrics = createMetrics()
-  const log = createLogger({ level: config.log.level, metrics })
-  const stores = await openStores(config.stores, { metrics, log })
+  const log = parts.adopt(createLogger({ level: config.log.level, metrics }), (it) => it.close())
+  const stores = parts.adopt(await openStores(config.stores, { metrics, log }), (it) => it.close())
   await prepare?.(stores)
 
-  const keySets = createKeySets({ metrics, log })
-  const pools = createPools(metrics)
+  const keySets = parts.adopt(createKeySets({ metrics, log }), (it) => it.close())
+  const pools = parts.adopt(createPools(metrics), (it) => it.close())
   const limits = createLimiters({ redis: stores.redis, metrics, log })
   const authn = { clock: io.clock, keySets, lookups: stores.lookups, metrics, log }
-  const versions = createVersions(loaded, { path, env: io.env, gate: { authn, limits }, pools, metrics, log })
-  const listeners = createListeners(config, { path, versions, stores, keySets, metrics, log, clock: io.clock, settle })
+  const gate = { authn, limits }
+  const versions = createVersions(loaded, { path, env: io.env, gate, pools, metrics, log })
+  parts.defer(() => versions.close())
+  const deps = { path, versions, stores, keySets, metrics, log, clock: io.clock, settle }
+  const listeners = parts.adopt(createListeners(config, deps), (it) => it.close())
 
-  const close = async () => {
-    versions.close()
-    await listeners.close()
-    await Promise.all([pools.close(), keySets.close(), stores.close()])
-    await log.close()
-  }
-  try {
-    const { listen, probes } = await listeners.open()
-    log.info({ listen, probes, routes: config.routes.length }, 'gateway started')
-    const watching = watchSources(loaded.sources, () => watching.follow(versions.reload()))
-    return {
-      listen,
-      probes,
-      reload: () => watching.follow(versions.reload()),
-      async end(reason) {
-        const first = listeners.drain.state === 'ready'
-        watching.close()
-        await listeners.drain.begin(reason)
-        if (first) await close()
-      },
-    }
-  } catch (error) {
-    await close()
-    throw error
+  const { listen, probes } = await listeners.open()
+  log.info({ listen, probes, routes: config.routes.length }, 'gateway started')
+  const watching = watchSources(loaded.sources, () => watching.follow(versions.reload()))
+  return {
+    listen,
+    probes,
+    reload: () => watching.follow(versions.reload()),
+    async end(reason: string) {
+      const first = listeners.drain.state === 'ready'
+      watching.close()
+      await listeners.drain.begin(reason)
+      if (first) await parts.disposeAsync()
+    },
   }
 }

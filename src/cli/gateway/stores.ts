@@ -32,10 +32,14 @@ export interface StoresDeps {
   readonly log: Logger
 }
 
-/** Connects to what the file names. Returns at once: neither store has to be there for the gateway to start. */
+/**
+ * Connects to what the file names; neither Redis nor Postgres has to be there for the gateway to start.
+ *
+ * @throws DirectoryInUse, or what PGlite says, for an embedded database that cannot be opened
+ */
 export async function openStores(stores: Config['stores'], deps: StoresDeps): Promise<Stores> {
-  const redis = stores.redis === undefined ? undefined : connectRedis(stores.redis, deps)
   const sql = stores.postgres === undefined ? undefined : await openSql(stores.postgres, deps.log)
+  const redis = stores.redis === undefined ? undefined : connectRedis(stores.redis, deps)
   const reads = sql && createSqlReads(sql, deps)
   const shared = redis && createSharedCache(redis)
   return {
