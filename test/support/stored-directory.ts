@@ -32,7 +32,8 @@ export interface StoredDirectory {
 
 /** Makes the tables in the database of `url`, which belongs to a superuser. */
 export async function storeDirectory(url: string): Promise<StoredDirectory> {
-  const { db, close } = connectPostgres(url, { log: silent, timeout: 10_000 })
+  const store = connectPostgres(url, { log: silent, timeout: 10_000 })
+  const { db } = store
   await migrate(db)
   await sql`create role gateway login in role heimdall_gateway`.execute(db)
   return {
@@ -55,6 +56,6 @@ export async function storeDirectory(url: string): Promise<StoredDirectory> {
         .where('id', '=', id)
         .execute()
     },
-    close,
+    close: () => store.close(),
   }
 }
