@@ -24,6 +24,7 @@ export interface BackendOptions {
 }
 
 const MOST_HEADER_BYTES = 64 * 1024
+const MOST_WAITING = 1024
 const KEEP_ALIVE = 4000 // milliseconds idle: below what servers grant, so that few connections are found closed
 
 export class Backend {
@@ -35,7 +36,7 @@ export class Backend {
   readonly prefix: string
   /** The same on every request, since undici opens a new connection whenever it changes. */
   readonly servername: string | undefined
-  /** Attempts under way. */
+  /** Attempts under way, those that wait for a connection included. */
   pending = 0
   /** Gateway-class failures in a row. */
   failures = 0
@@ -67,6 +68,11 @@ export class Backend {
   get single(): Dispatcher {
     this.#single ??= this.#createPool(0)
     return this.#single
+  }
+
+  /** True when as many attempts wait for a connection as may. */
+  get full(): boolean {
+    return this.pending >= this.#options.connections + MOST_WAITING
   }
 
   /** What a connection of one's own takes; `servername` is empty when the target is an address. */

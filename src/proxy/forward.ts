@@ -23,6 +23,10 @@ export function forward(permit: Permit, call: Call, done: (outcome: Outcome) => 
     done(refusal(deny('body_too_large', `${request.body} bytes announced, ${plan.maxBody} allowed`)))
     return
   }
+  if (plan.upstream.backends.every((backend) => backend.full)) {
+    done(refusal(deny('upstream_unavailable', 'too many requests wait for a connection')))
+    return
+  }
   const attempt = plan.upstream.breaker.admit()
   if (attempt === undefined) {
     done(refusal(plan.upstream.unavailable))

@@ -31,3 +31,20 @@ export function wantsTrailers(request: Incoming): boolean {
   const te = request.legacy ? undefined : header(request, 'te')
   return te !== undefined && /(?:^|,)\s*trailers\s*(?:,|$)/i.test(te)
 }
+
+/**
+ * Whether the credential authenticates the connection instead of the request, as NTLM does:
+ * on a connection that is used again it would speak for whoever comes next.
+ */
+export function isConnectionBound(fields: readonly string[]): boolean {
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] ?? ''
+    if (
+      name.length === 13 &&
+      name.toLowerCase() === 'authorization' &&
+      /^(?:ntlm|negotiate)\b/i.test(fields[index + 1] ?? '')
+    )
+      return true
+  }
+  return false
+}

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 
 import { denials, type DenialCode } from '#request/denial.ts'
@@ -13,14 +13,13 @@ import { deny } from '#request/verdict.ts'
 import type { Attempt } from '#resilience/attempts.ts'
 
 import type { Backend } from './backend.ts'
-import { breakOff } from './break-off.ts'
 import type { Call, Outcome } from './call.ts'
 import { isSocketBroken } from './connector.ts'
 import { Delivery } from './delivery.ts'
-import { endEarly } from './end-early.ts'
+import { breakOff, endEarly, endWith } from './endings.ts'
 import { failureCode, isConnectionFailure, isIdempotent } from './failure.ts'
-import { outgoing, wantsTrailers } from './outgoing.ts'
-import { interimFields, isEventStream, responseFields, trailerFields } from './response-fields.ts'
+import { isConnectionBound, outgoing, wantsTrailers } from './outgoing.ts'
+import { faultOf, interimFields, isEventStream, responseFields, trailerFields } from './response-fields.ts'
 import { Upload } from './upload.ts'
 import type { Asking } from './upstream.ts'
 import { Watch } from './watch.ts'
@@ -62,12 +61,14 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   /** Makes the first attempt, which the breaker has let go. */
   start(attempt: Attempt): void {
-    const { request, plan, res } = this.#call
+    const { request, plan, req, res } = this.#call
     if (request.body !== 0) this.#upload = this.#createUpload()
     res.on('close', this.#onClose)
+    // behind another answer of a pipeline, it would never hear that the client left
+    if (res.socket === null) req.socket.setMaxListeners(0).on('close', this.#onClose)
     this.#watch.limit(plan.upstream.timeout.headers)
     this.#dispatch(plan.upstream.pick(this.#asking), attempt)
-    if (res.destroyed) this.#onClose()
+    if (req.socket.destroyed) this.#onClose()
   }
 
   #createUpload(): Upload {
@@ -85,7 +86,8 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#attempts += 1
     this.#controller = undefined
     this.#delivery = new Delivery(this.#call.plan.upstream, backend, attempt)
-    const dispatcher = this.#attempts === 1 ? backend.dispatcher : backend.single
+    const single = this.#attempts > 1 || isConnectionBound(this.#call.fields)
+    const dispatcher = single ? backend.single : backend.dispatcher
     dispatcher.dispatch(outgoing(this.#call, backend, this.#upload ?? null), this)
   }
 
@@ -108,8 +110,9 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Controller, status: number, headers: IncomingHttpHeaders): void {
     const { request, plan, res } = this.#call
-    if (status >= 200) this.#begin(status, headers)
-    else if (status === 101) controller.abort(new Error('101 to a request without upgrade'))
+    const fault = faultOf(status, headers)
+    if (fault !== undefined) controller.abort(new Error(fault))
+    else if (status >= 200) this.#begin(status, headers)
     else if (!request.legacy) res.writeInformation(status, interimFields(headers, plan.dropResponse))
   }
 
@@ -223,6 +226,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#over = true
     this.#watch.stop()
     this.#call.res.off('close', this.#onClose)
+    this.#call.req.socket.off('close', this.#onClose)
     this.#done({
       answered: kind === 'answered',
       denial: code === undefined ? undefined : deny(code, error?.message ?? ''),
@@ -233,12 +237,4 @@ export class Relay implements Dispatcher.DispatchHandler {
       target: this.#delivery?.backend.name,
     })
   }
-}
-
-const SHORT = 8192 // bytes
-
-/** Ends an answer with its last bytes. A short body goes as text: node joins it to the head, and one plain write costs half of a vectored one. */
-function endWith(res: ServerResponse, chunk: Buffer): void {
-  if (chunk.length <= SHORT) res.end(chunk.toString('latin1'), 'latin1')
-  else res.end(chunk)
 }

@@ -42,6 +42,14 @@ export function responseFields(headers: IncomingHttpHeaders, drop: DropField, tr
   return fields
 }
 
+/** Why an answer cannot be passed on whole, though it is well-formed; undefined for nearly all. */
+export function faultOf(status: number, headers: IncomingHttpHeaders): string | undefined {
+  if (status === 101) return '101 to a request without upgrade'
+  const coding = headers['transfer-encoding']
+  if (coding === undefined || coding.toLowerCase() === 'chunked') return undefined
+  return 'a transfer coding other than chunked, which ends at us'
+}
+
 /** Fields of a 1xx answer. */
 export function interimFields(headers: IncomingHttpHeaders, drop: DropField): string[] {
   const fields = responseFields(headers, drop)

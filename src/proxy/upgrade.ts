@@ -38,6 +38,13 @@ export interface UpgradeCall extends Omit<Call, 'res' | 'expectsContinue'> {
  */
 export function upgrade(permit: Permit, call: UpgradeCall, done: (outcome: Outcome) => void): void {
   const { upstream } = call.plan
+  const { socket } = call
+  if (socket.destroyed || socket.readableEnded) {
+    // It left during the decision: its events have passed, so nothing would ever end the tunnel.
+    socket.destroy()
+    done({ ...refusal(deny('client_closed', 'the client closed its connection')), answered: true })
+    return
+  }
   const key = readHandshake(call.request, call.head)
   if (key.kind === 'deny') {
     done(refusal(key))
@@ -98,6 +105,7 @@ class Upgrade {
     this.#head(101)
     answer.headers = tunnelHeaders(answer, plan.dropResponse)
     tunnel()
+    this.#delivery?.finished() // it waits for nothing any more, and it has a connection of its own
     tunnels.open({
       client: socket,
       upstream,

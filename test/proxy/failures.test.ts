@@ -86,6 +86,8 @@ suite('forward, an upstream that fails before its answer', () => {
     'length and chunks': 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
     'a status below 100': 'HTTP/1.1 099 X\r\nContent-Length: 0\r\n\r\n',
     'a header with a space': 'HTTP/1.1 200 OK\r\nBad Name: x\r\nContent-Length: 0\r\n\r\n',
+    'a control character in a value': 'HTTP/1.1 200 OK\r\nX-Bad: a\x01b\r\nContent-Length: 0\r\n\r\n',
+    'another transfer coding': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
     'too large a head': `HTTP/1.1 200 OK\r\nX-Big: ${'x'.repeat(70_000)}\r\n\r\n`,
   }
   for (const [name, bytes] of Object.entries(broken))
@@ -316,6 +318,20 @@ suite('forward, a client that leaves', () => {
     })
   })
 
+  test('with several requests in a pipeline: all of them end', async () => {
+    upstream.answer = never
+    await withForwarder({}, async (own) => {
+      const before = upstream.requests.length
+      const client = await connectRaw(own.port)
+      client.send(GET.repeat(20))
+      await upstream.arrived(before + 20)
+      client.destroy()
+      await until(() => own.outcomes.length === 20, 'all outcomes')
+      assert.deepEqual(new Set(own.outcomes.map(({ status }) => status)), new Set([499]))
+      await until(() => upstream.open() === 0, 'all upstream connections to be closed')
+    })
+  })
+
   test('takes no connection from others when it leaves the queue', async () => {
     upstream.answer = (request, connection) => {
       if (request.target === '/quick') void fixed(200, 'ok')(request, connection)
@@ -365,6 +381,19 @@ suite('forward, uploads that fail', () => {
       client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n${'x'.repeat(1_000_000)}`)
       assert.equal((await client.response()).header('x-code'), 'upstream_failed')
       client.destroy()
+    })
+  })
+})
+
+suite('forward, too many requests', () => {
+  test('refuses at once when too many wait for a connection', async () => {
+    upstream.answer = never
+    await withForwarder({ upstream: { targets: [upstream.url], connections: 1 } }, async (own) => {
+      const [backend] = own.upstream.backends
+      assert.ok(backend)
+      backend.pending += 1025
+      assert.equal((await exchange(own.port, GET)).header('x-code'), 'upstream_unavailable')
+      backend.pending -= 1025
     })
   })
 })

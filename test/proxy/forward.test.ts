@@ -113,6 +113,19 @@ suite('forward, requests', () => {
     assert.equal(upstream.connections.length, before + 1)
   })
 
+  test('shares no connection after a credential that authenticates the connection', async () => {
+    upstream.answer = fixed(200, 'hello')
+    const own = await startForwarder({ upstream: upstream.url })
+    for (const scheme of ['NTLM TlRMTVNTUAAB', 'Negotiate YII=']) {
+      await exchange(own.port, get(`Authorization: ${scheme}\r\n`))
+      const { connection } = last()
+      await until(() => upstream.connections[connection]?.closedAt !== undefined, 'the connection to be closed')
+      await exchange(own.port, get())
+      assert.notEqual(last().connection, connection)
+    }
+    await own.close()
+  })
+
   test('sends Expect to nobody, and 100 Continue only once the upstream is there', async () => {
     upstream.answer = echo
     const client = await connectRaw(gateway.port)

@@ -317,6 +317,7 @@ suite('upgrade, ends', () => {
   test('closes all at the end of a drain', async () => {
     await withGateway({}, async (own) => {
       const clients = [await opened(own), await opened(own)]
+      assert.equal(own.upstream.backends[0]?.pending, 0, 'open tunnels take no place in the queue')
       own.tunnels.drain()
       for (const { client } of clients) await client.closed()
       assert.deepEqual(await reason(own), ['drain'])

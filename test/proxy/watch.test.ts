@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+
+import { Watch } from '#proxy/watch.ts'
+
+import { until } from '../support/wire.ts'
+
+suite('the watch', () => {
+  const watched = (total = Infinity) => {
+    const began = performance.now()
+    const fired: number[] = []
+    const watch = new Watch(total, () => fired.push(performance.now() - began))
+    return { watch, fired }
+  }
+
+  test('fires once the limit has passed without movement', async () => {
+    const { watch, fired } = watched()
+    watch.limit(100)
+    setTimeout(() => watch.moved(), 60)
+    await until(() => fired.length > 0, 'the watch')
+    assert.ok((fired[0] ?? 0) >= 155 && (fired[0] ?? 0) < 250, `${fired[0]} ms`)
+  })
+
+  test('takes a shorter limit at once and a longer one in time', async () => {
+    const { watch, fired } = watched()
+    watch.limit(5000)
+    watch.limit(50)
+    await until(() => fired.length > 0, 'the watch')
+    assert.ok((fired[0] ?? Infinity) < 150)
+
+    const other = watched()
+    other.watch.limit(30)
+    other.watch.limit(200)
+    await until(() => other.fired.length > 0, 'the watch')
+    assert.ok((other.fired[0] ?? 0) >= 195)
+  })
+
+  test('never fires once stopped or lifted', async () => {
+    const stopped = watched()
+    stopped.watch.limit(20)
+    stopped.watch.stop()
+    const lifted = watched(40)
+    lifted.watch.limit(20)
+    lifted.watch.lift()
+    const control = watched()
+    control.watch.limit(80)
+    await until(() => control.fired.length > 0, 'the control')
+    assert.deepEqual([stopped.fired, lifted.fired], [[], []])
+  })
+})
