@@ -181,9 +181,10 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   #mayRetry(error: Error, sent: boolean): boolean {
-    const { request } = this.#call
+    const { request, plan } = this.#call
     const harmless = request.body === 0 && isIdempotent(request.method)
-    return harmless && this.#attempts === 1 && !this.#answering && isConnectionFailure(error, sent)
+    const promising = sent || plan.upstream.backends.length > 1 // a target that cannot be reached is not asked again
+    return harmless && promising && this.#attempts === 1 && !this.#answering && isConnectionFailure(error, sent)
   }
 
   #retry(code: DenialCode, error: Error): void {
