@@ -19,7 +19,9 @@ export function startDemoService(port: number): Promise<DemoService> {
   const server = createServer(show)
   server.keepAliveTimeout = 75_000 // longer than the gateway keeps idle connections, so that it is the one to close them
   const started = Promise.withResolvers<DemoService>()
-  server.once('error', started.reject)
+  server.once('error', (error: NodeJS.ErrnoException) =>
+    started.reject(error.code === 'EADDRINUSE' ? taken(port) : error),
+  )
   server.listen(port, '127.0.0.1', () => {
     const bound = server.address()
     started.resolve({
@@ -33,6 +35,12 @@ export function startDemoService(port: number): Promise<DemoService> {
     })
   })
   return started.promise
+}
+
+function taken(port: number): Error {
+  return new Error(
+    `the demo service cannot have 127.0.0.1:${port}: the port is taken; name another one in \`upstreams.demo\``,
+  )
 }
 
 function show(request: IncomingMessage, response: ServerResponse): void {
