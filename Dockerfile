@@ -3,7 +3,7 @@
 #   docker build -t heimdall .
 #   docker run --read-only --cap-drop ALL -v "$PWD/heimdall.yaml:/etc/heimdall/heimdall.yaml:ro" -p 8080:8080 heimdall
 
-# Node >= 24.15; pin it by digest in a release.
+# Node >= 24.18; pin it by digest in a release.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS packages

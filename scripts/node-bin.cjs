@@ -1,10 +1,10 @@
 /*
- * Prints the path of a Node binary that can run Heimdall (>= 24.15), for npm scripts on machines with an older Node.
+ * Prints the path of a Node binary that can run Heimdall (>= 24.18), for npm scripts on machines with an older Node.
  * Written in ES5 because the Node that runs *this* file may be any version.
  */
 'use strict'
 
-var MINIMUM = [24, 15]
+var MINIMUM = [24, 18]
 
 function recent(version) {
   var parts = version.split('.').map(Number)

@@ -8,10 +8,13 @@ import { z } from 'zod'
 import { httpUrl } from '#values/network.ts'
 import { duration } from '#values/units.ts'
 
+const targetUrl = () =>
+  httpUrl().refine((url) => !url.includes('?'), 'must have no query: a path goes before every request, a query cannot')
+
 const target = z.union([
-  httpUrl(),
+  targetUrl(),
   z.strictObject({
-    url: httpUrl().meta({ description: 'Where the service listens.' }),
+    url: targetUrl().meta({ description: 'Where the service listens.' }),
     weight: z
       .int()
       .min(1)
@@ -69,7 +72,7 @@ const fullUpstream = z.strictObject({
 })
 
 /** `orders: http://127.0.0.1:3000`, or the same with options. */
-export const upstreamSchema = z.union([httpUrl(), fullUpstream]).transform((written) => {
+export const upstreamSchema = z.union([targetUrl(), fullUpstream]).transform((written) => {
   const options = typeof written === 'string' ? fullUpstream.parse({ targets: [written] }) : written
   const targets = options.targets.map((one) => (typeof one === 'string' ? { url: one, weight: 1 } : one))
   return { ...options, targets }
