@@ -63,6 +63,13 @@ export class Connections {
   cut(): void {
     for (const socket of this.#open.keys()) socket.destroy()
   }
+
+  /** Resolves when every connection has told its end to all who work on its requests: later than the server's own `close`. */
+  async ended(): Promise<void> {
+    await Promise.all(
+      Array.from(this.#open.keys(), (socket) => new Promise((resolve) => socket.once('close', resolve))),
+    )
+  }
 }
 
 /** An answer that cannot be written ends by itself; without a listener its error would end the process. */

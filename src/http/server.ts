@@ -151,6 +151,7 @@ async function stop(server: Server, connections: Connections): Promise<void> {
   const timer = setTimeout(() => connections.cutIdle(), PATIENCE)
   await new Promise<void>((resolve) => server.close(() => resolve()))
   clearTimeout(timer)
+  await connections.ended()
 }
 
 const reasons: Readonly<Record<string, string>> = {
