@@ -7,26 +7,32 @@ import { denials, type Denial, type DenialCode } from '#request/denial.ts'
 
 import type { Scheme } from './scheme.ts'
 
+/** For routes on which no scheme has a registered challenge: a 401 must carry one all the same (RFC 9110 §15.5.2). */
+const unregistered = { jwt: 'Bearer', session: 'Cookie', api_key: 'ApiKey' } as const satisfies Record<
+  Scheme['kind'],
+  string
+>
+
 /**
  * Value of `WWW-Authenticate` for a refusal, one challenge per kind of scheme on the route.
  *
  * @param scopes what the route requires, named when the token lacks them
- * @returns undefined when the code carries no challenge, or no scheme on the route has one
+ * @returns undefined when the code carries no challenge, or the route looks at no credential
  */
 export function challenges(
   schemes: readonly Scheme[],
   code: DenialCode,
   scopes: readonly string[] = [],
-  realm = 'heimdall',
 ): string | undefined {
   const { challenge }: Denial = denials[code]
   if (challenge === undefined) return undefined
-  const parameters = [['realm', realm]]
+  const parameters = [['realm', 'heimdall']]
   if (challenge !== 'none') parameters.push(['error', challenge])
   if (challenge === 'insufficient_scope' && scopes.length > 0) parameters.push(['scope', scopes.join(' ')])
   const text = parameters.map(([name, value = '']) => `${name}="${quoted(value)}"`).join(', ')
 
-  const names = new Set(schemes.map((scheme) => scheme.challenge).filter((name) => name !== undefined))
+  const registered = schemes.flatMap((scheme) => scheme.challenge ?? [])
+  const names = new Set(registered.length > 0 ? registered : schemes.map(({ kind }) => unregistered[kind]))
   return names.size === 0 ? undefined : [...names].map((name) => `${name} ${text}`).join(', ')
 }
 

@@ -6,10 +6,10 @@ import type { Scheme } from '#authn/scheme.ts'
 import { denials, type Denial, type DenialCode } from '#request/denial.ts'
 import { skip } from '#request/verdict.ts'
 
-function scheme(challenge?: string): Scheme {
+function scheme(challenge?: string, kind: Scheme['kind'] = 'jwt'): Scheme {
   return {
     name: 'stub',
-    kind: 'jwt',
+    kind,
     credential: { headers: [] },
     addressed: () => false,
     attempt: () => skip,
@@ -30,8 +30,8 @@ suite('challenges', () => {
 
   test('name the scopes that a token lacks', () => {
     assert.equal(
-      challenges(bearer, 'insufficient_scope', ['orders:read', 'orders:write'], 'acme'),
-      'Bearer realm="acme", error="insufficient_scope", scope="orders:read orders:write"',
+      challenges(bearer, 'insufficient_scope', ['orders:read', 'orders:write']),
+      'Bearer realm="heimdall", error="insufficient_scope", scope="orders:read orders:write"',
     )
   })
 
@@ -42,18 +42,24 @@ suite('challenges', () => {
     )
   })
 
-  test('are absent where no scheme has one, and for refusals that no credential would mend', () => {
-    assert.equal(challenges([scheme()], 'no_credentials'), undefined)
+  test('are on every 401 of a route that looks at credentials, whichever they are (RFC 9110 §15.5.2)', () => {
+    const others = [scheme(undefined, 'api_key'), scheme(undefined, 'session')]
+    assert.equal(challenges(others, 'no_credentials'), 'ApiKey realm="heimdall", Cookie realm="heimdall"')
+    assert.equal(challenges([...others, ...bearer], 'no_credentials'), 'Bearer realm="heimdall"')
+  })
+
+  test('are absent where no credential is looked at, and for refusals that none would mend', () => {
+    assert.equal(challenges([], 'no_credentials'), undefined)
     for (const code of Object.keys(denials) as DenialCode[]) {
       const { challenge }: Denial = denials[code]
       assert.equal(challenges(bearer, code) === undefined, challenge === undefined, code)
     }
   })
 
-  test('cannot be split by a realm or scope', () => {
+  test('cannot be split by a scope', () => {
     assert.equal(
-      challenges(bearer, 'insufficient_scope', ['a"b\\\r\nX-Admin: 1'], 'ré"alm'),
-      String.raw`Bearer realm="r\"alm", error="insufficient_scope", scope="a\"b\\X-Admin: 1"`,
+      challenges(bearer, 'insufficient_scope', ['a"b\\\r\nX-Admin: 1']),
+      String.raw`Bearer realm="heimdall", error="insufficient_scope", scope="a\"b\\X-Admin: 1"`,
     )
   })
 })

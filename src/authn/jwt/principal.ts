@@ -38,9 +38,9 @@ export function principalOf(claims: JsonObject, expires_at: number, vouching: Vo
     subject,
     authenticator,
     scheme: 'jwt',
-    roles: texts(readClaim(claims, paths.roles)),
-    permissions: texts(readClaim(claims, paths.permissions)),
-    groups: texts(readClaim(claims, paths.groups)),
+    roles: listAt(claims, paths.roles),
+    permissions: listAt(claims, paths.permissions),
+    groups: listAt(claims, paths.groups),
     scopes: scopesOf(claims),
     ...person(claims, paths),
     expires_at,
@@ -61,10 +61,19 @@ function person(claims: JsonObject, paths: Vouching['paths']): Partial<Principal
   return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
 }
 
-/** `scope` is words with a space between (RFC 8693 §4.2), `scp` such a text or a list. */
 function scopesOf({ scope, scp }: JsonObject): readonly string[] {
-  const words = [scope, scp].flatMap((one) => (typeof one === 'string' ? one.split(' ') : texts(one)))
-  return Object.freeze(sortedSet(words.filter((word) => word !== '')))
+  return Object.freeze(sortedSet([...words(scope), ...words(scp)]))
+}
+
+/** `scope` is words with a space between (RFC 8693 §4.2), `scp` such a text or a list. */
+function words(scope: unknown): readonly string[] {
+  return typeof scope === 'string' ? scope.split(' ').filter((word) => word !== '') : texts(scope)
+}
+
+/** A list of texts; scopes count as such a list where the file maps them to permissions or roles. */
+function listAt(claims: JsonObject, path: string): readonly string[] {
+  const value = readClaim(claims, path)
+  return path === 'scope' || path === 'scp' ? Object.freeze(sortedSet(words(value))) : texts(value)
 }
 
 function text(value: unknown): string | undefined {

@@ -54,6 +54,13 @@ suite('principalOf', () => {
     for (const fact of ['email', 'name', 'tenant', 'client', 'session']) assert.ok(!(fact in rest), fact)
   })
 
+  test('takes scopes for permissions only where they are mapped, word by word', () => {
+    const part = { scope: 'orders:write orders:read', roles: 'Team Lead' }
+    assert.deepEqual(made(part).permissions, [])
+    assert.deepEqual(made(part, { permissions: 'scope' }).permissions, ['orders:read', 'orders:write'])
+    assert.deepEqual(made(part).roles, ['Team Lead'])
+  })
+
   test('reads claims by path', () => {
     const part = { realm_access: { roles: ['admin'] }, 'https://acme.test/groups': ['eu'], uid: '7' }
     const principal = made(part, {
