@@ -3,12 +3,13 @@
  *
  * @module
  */
+import type { StalePolicy } from '#cache/freshness.ts'
 import type { Evidence } from '#request/evidence.ts'
 import type { Incoming } from '#request/incoming.ts'
 import type { Principal } from '#request/principal.ts'
 import { andThen, deny, passed, type Attempt, type Eventually, type Verdict } from '#request/verdict.ts'
 
-import type { Scheme, StalePolicy } from './scheme.ts'
+import type { Scheme } from './scheme.ts'
 
 /** What a route asks of authentication. */
 export interface AuthenticateOptions {

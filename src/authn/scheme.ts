@@ -19,8 +19,6 @@ import type { RoleMap } from './grants.ts'
 import type { KeySets } from './key-sets.ts'
 import type { Lookups } from './lookups.ts'
 
-export type { StalePolicy }
-
 /** Where a scheme's credential sits in a request, so that it goes no further than the gateway. */
 export interface CredentialPlace {
   /** Lower-case header names. */
@@ -33,7 +31,7 @@ export interface Scheme {
   readonly name: string
   readonly kind: Principal['scheme']
   readonly credential: CredentialPlace
-  /** Scheme of the `WWW-Authenticate` challenge, `Bearer` for instance; absent for schemes that have none (cookies, keys). */
+  /** Scheme of the `WWW-Authenticate` challenge, `Bearer` for instance; absent where none is registered (cookies, keys). */
   readonly challenge?: string
   /**
    * True when the request carries something in this scheme's place, whoever's it is:

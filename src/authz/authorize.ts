@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { oncePer } from '#cache/once-per.ts'
 import type { Evidence } from '#request/evidence.ts'
 import { issuePermit, type Permit } from '#request/permit.ts'
 import type { Principal } from '#request/principal.ts'
@@ -33,7 +34,7 @@ const noIdentity = deny('no_credentials', 'anonymous where the route requires gr
  * @denies permission_denied when anything else is
  */
 export function authorize(required: RequireOptions | undefined, { shadow }: AuthorizeOptions): Authorize {
-  const judge = required === undefined ? admitAll : remembered(judgeOf(required))
+  const judge = required === undefined ? admitAll : oncePer(judgeOf(required))
   const nobody = required === undefined ? anonymous : noIdentity
 
   return (principal, evidence) => {
@@ -44,20 +45,7 @@ export function authorize(required: RequireOptions | undefined, { shadow }: Auth
   }
 }
 
-type Judge = (principal: Principal) => Verdict<Permit>
-
-function remembered(judge: Judge): Judge {
-  const verdicts = new WeakMap<Principal, Verdict<Permit>>()
-  return (principal) => {
-    const known = verdicts.get(principal)
-    if (known !== undefined) return known
-    const verdict = judge(principal)
-    verdicts.set(principal, verdict)
-    return verdict
-  }
-}
-
-function judgeOf(required: RequireOptions): Judge {
+function judgeOf(required: RequireOptions): (principal: Principal) => Verdict<Permit> {
   const scopes = scopeChecks(required)
   const grants = grantChecks(required)
   return (principal) => {

@@ -5,20 +5,17 @@
  *
  * @module
  */
-import type { StalePolicy } from '#authn/scheme.ts'
 import type { Authenticator } from '#authn/schemes.ts'
 import type { RequireOptions } from '#authz/require.ts'
+import type { StalePolicy } from '#cache/freshness.ts'
 import type { IdentityHeaders } from '#identity/options.ts'
-import type { LimitOptions } from '#ratelimit/limit.ts'
+import type { NamedLimit } from '#ratelimit/limiter.ts'
 import type { EncodedKind } from '#request/target.ts'
 import type { CorsOptions } from '#routing/cors.ts'
 import type { Address } from '#values/network.ts'
 
 import type { RiskName } from './risk-names.ts'
 import type { UpstreamOptions } from './upstream.ts'
-
-/** A limit with the name under which it is counted: `per-user`, or `ROUTE:INDEX` for one written on a route. */
-export type NamedLimit = LimitOptions & { readonly name: string }
 
 /** Where a route is written, for messages. */
 export interface Source {

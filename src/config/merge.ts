@@ -6,11 +6,12 @@
  *
  * @module
  */
-import type { StalePolicy } from '#authn/scheme.ts'
+import type { StalePolicy } from '#cache/freshness.ts'
 import { needsIdentity, type LimitOptions } from '#ratelimit/limit.ts'
+import type { NamedLimit } from '#ratelimit/limiter.ts'
 import { defaultName } from '#routing/ties.ts'
 
-import type { NamedLimit, RouteConfig, Source } from './config.ts'
+import type { RouteConfig, Source } from './config.ts'
 import { defined } from './defined.ts'
 import type { DefaultsFile, RouteFile } from './route.ts'
 import type { ConfigFile } from './schema.ts'

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { oncePer } from '#cache/once-per.ts'
 import type { Principal } from '#request/principal.ts'
 import { deny, pass, type Verdict } from '#request/verdict.ts'
 
@@ -22,9 +23,8 @@ export type IdentityBlock = (principal: Principal) => Verdict<readonly string[]>
  */
 export function identityBlock(option: IdentityHeaders): IdentityBlock {
   const headers = headersOf(option)
-  const known = new WeakMap<Principal, Verdict<readonly string[]>>()
 
-  const build = (principal: Principal): Verdict<readonly string[]> => {
+  return oncePer((principal: Principal): Verdict<readonly string[]> => {
     const block: string[] = []
     for (const { name, source } of headers) {
       const value = encode(factOf(principal, source))
@@ -32,13 +32,5 @@ export function identityBlock(option: IdentityHeaders): IdentityBlock {
     }
     const bytes = block.reduce((sum, text) => sum + text.length + 2, 0) // `: ` and CRLF
     return bytes > MOST_BYTES ? deny('identity_too_large', `${bytes} bytes of identity headers`) : pass(block)
-  }
-
-  return (principal) => {
-    const remembered = known.get(principal)
-    if (remembered !== undefined) return remembered
-    const block = build(principal)
-    known.set(principal, block)
-    return block
-  }
+  })
 }

@@ -16,7 +16,7 @@ import type { MemoryCounter } from './memory.ts'
 import type { Tally } from './tally.ts'
 import type { Quota } from './window.ts'
 
-/** A limit with the name under which it is counted and reported. */
+/** A limit with the name under which it is counted and reported: `per-user`, or `ROUTE:INDEX` for one written on a route. */
 export type NamedLimit = LimitOptions & { readonly name: string }
 
 export interface Limiter {

@@ -5,7 +5,8 @@
  */
 import { createKeySets, type KeySets } from '#authn/key-sets.ts'
 import { authenticatorSchema, buildSchemes } from '#authn/schemes.ts'
-import type { Scheme, StalePolicy } from '#authn/scheme.ts'
+import type { Scheme } from '#authn/scheme.ts'
+import type { StalePolicy } from '#cache/freshness.ts'
 import { newEvidence, type Evidence } from '#request/evidence.ts'
 import type { Principal } from '#request/principal.ts'
 import type { Attempt, Eventually } from '#request/verdict.ts'

@@ -8,6 +8,8 @@
 import { timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 
+import type { StalePolicy } from '#cache/freshness.ts'
+import { oncePer } from '#cache/once-per.ts'
 import type { Found } from '#cache/tiered.ts'
 import { apiKeyId, digest } from '#directory/secrets.ts'
 import type { Evidence } from '#request/evidence.ts'
@@ -17,9 +19,8 @@ import { andThen, deny, skip, type Attempt, type Deny, type Eventually } from '#
 import type { ApiKeyRecord } from '#stores/reads.ts'
 
 import { completeGrants } from '../grants.ts'
-import { oncePer } from '../once-per.ts'
 import { recordLookup } from '../record-lookup.ts'
-import { defineScheme, type AuthnDeps, type Scheme, type StalePolicy } from '../scheme.ts'
+import { defineScheme, type AuthnDeps, type Scheme } from '../scheme.ts'
 
 const LONGEST_KEY = 256
 const text = z.string().min(1).max(256)

@@ -8,6 +8,8 @@
  */
 import { z } from 'zod'
 
+import type { StalePolicy } from '#cache/freshness.ts'
+import { oncePer } from '#cache/once-per.ts'
 import type { Found } from '#cache/tiered.ts'
 import { digest, isSessionValue, SESSION_PREFIX } from '#directory/secrets.ts'
 import type { Evidence } from '#request/evidence.ts'
@@ -19,9 +21,8 @@ import type { SessionRecord } from '#stores/reads.ts'
 import { bearerToken } from '../bearer.ts'
 import { cookieValues } from '../cookies.ts'
 import { completeGrants, grantsMode } from '../grants.ts'
-import { oncePer } from '../once-per.ts'
 import { recordLookup } from '../record-lookup.ts'
-import { defineScheme, type AuthnDeps, type Scheme, type StalePolicy } from '../scheme.ts'
+import { defineScheme, type AuthnDeps, type Scheme } from '../scheme.ts'
 
 /** `session:` of an authenticator. */
 export const sessionOptions = z

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 
 import { createKeySets } from '#authn/key-sets.ts'
-import type { StalePolicy } from '#authn/scheme.ts'
+import type { StalePolicy } from '#cache/freshness.ts'
 import { apiKey, apiKeyOptions } from '#authn/schemes/api-key.ts'
 import { digest, newApiKey } from '#directory/secrets.ts'
 import { silent } from '#telemetry/log.ts'

@@ -4,7 +4,7 @@ import { suite, test } from 'node:test'
 
 import { session, sessionOptions } from '#authn/schemes/session.ts'
 import { createKeySets } from '#authn/key-sets.ts'
-import type { StalePolicy } from '#authn/scheme.ts'
+import type { StalePolicy } from '#cache/freshness.ts'
 import { digest, newSession } from '#directory/secrets.ts'
 import { silent } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
