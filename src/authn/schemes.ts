@@ -15,14 +15,10 @@ import { apiKey } from './schemes/api-key.ts'
 import { jwt } from './schemes/jwt.ts'
 import { session } from './schemes/session.ts'
 
-const unbuilt = (name: string) => z.never({ error: `\`${name}\` is not built yet` }).optional()
-
 const shape = z.strictObject({
   jwt: jwt.options.optional().meta({ description: 'Bearer tokens that an issuer signed (RFC 7519).' }),
   session: session.options.optional().meta({ description: 'Sessions of the directory, in a cookie or as a bearer.' }),
   api_key: apiKey.options.optional().meta({ description: 'API keys, from the directory or listed here by digest.' }),
-  introspection: unbuilt('introspection'),
-  mtls: unbuilt('mtls'),
 })
 
 /** One authenticator of the file: exactly one kind with its options, `acme: { jwt: { issuer: …, audience: … } }`. */

@@ -32,24 +32,14 @@ export function jsonSchemaText(): string {
   return `${JSON.stringify(jsonSchema(), null, 2)}\n`
 }
 
-/** Leaves out keys that are only in a schema to be refused in words of their own, and lets placeholders stand for texts. */
+/** Lets placeholders stand for texts. */
 function forEditors(schema: unknown): unknown {
   if (typeof schema !== 'object' || schema === null) return schema
   if (Array.isArray(schema)) return schema.map(forEditors)
   return Object.fromEntries(
-    Object.entries(schema)
-      .filter(([, value]) => !isRefused(value))
-      .map(([key, value]) => [
-        key,
-        key === 'pattern' && typeof value === 'string' ? orPlaceholder(value) : forEditors(value),
-      ]),
+    Object.entries(schema).map(([key, value]) => [
+      key,
+      key === 'pattern' && typeof value === 'string' ? `${value}|\\$\\{` : forEditors(value),
+    ]),
   )
-}
-
-function orPlaceholder(pattern: string): string {
-  return `${pattern}|\\$\\{`
-}
-
-function isRefused(schema: unknown): boolean {
-  return typeof schema === 'object' && schema !== null && 'not' in schema
 }

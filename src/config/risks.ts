@@ -5,6 +5,7 @@
  */
 import { isIPv6 } from 'node:net'
 
+import { isSymmetric } from '#authn/jwt/algorithms.ts'
 import { isLoopback } from '#values/network.ts'
 
 import type { Draft } from './check.ts'
@@ -102,7 +103,7 @@ function isPlainHttp(url: string | undefined): boolean {
 
 function algorithms({ file }: Draft): Risk[] {
   return Object.entries(file.authenticators)
-    .filter(([, { jwt }]) => jwt?.algorithms.some((algorithm) => algorithm.startsWith('HS')))
+    .filter(([, { jwt }]) => jwt?.algorithms.some(isSymmetric))
     .map(([name]) => ({
       name: 'symmetric_algorithms',
       path: ['authenticators', name, 'jwt', 'algorithms'],

@@ -22,11 +22,11 @@ export function ownAnswer(table: Table<CompiledRoute>, request: Incoming, eviden
 /** A preflight carries no credentials by design, so the route's answer to it may not depend on any (Fetch §3.2.2). */
 function preflight(table: Table<CompiledRoute>, request: Incoming, evidence: Evidence): Decision | undefined {
   const matched = matchPreflight(table, request)
-  if (matched.kind === 'deny' || matched.value.route.cors === undefined) return undefined
+  if (matched.kind === 'deny') return undefined
   const { route, methods } = matched.value
+  if (route.cors === undefined) return undefined
   evidence.route = route.name
-  const verdict = route.cors?.preflight(request, methods)
-  if (verdict === undefined) return undefined
+  const verdict = route.cors.preflight(request, methods)
   if (verdict.kind === 'deny') return { kind: 'refuse', deny: verdict, route, request, evidence }
   return { kind: 'answer', headers: verdict.value, route, request, evidence }
 }

@@ -38,7 +38,6 @@ export const stages = [
   'limits_after',
   'identify',
 ] as const
-export type StageName = (typeof stages)[number]
 
 export interface Evidence {
   readonly request_id: string

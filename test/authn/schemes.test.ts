@@ -27,11 +27,6 @@ suite('an authenticator of the file', () => {
   ])
     test(`may be ${JSON.stringify(written)}`, () => assert.deepEqual(complaints(written), []))
 
-  for (const kind of ['introspection', 'mtls'])
-    test(`may not be ${kind} yet`, () => {
-      assert.deepEqual(complaints({ [kind]: { url: 'https://id.test' } }), [`${kind}: \`${kind}\` is not built yet`])
-    })
-
   for (const written of [{}, { ...jwt(), session: {} }])
     test(`names exactly one kind, unlike ${Object.keys(written).join(' and ') || 'nothing'}`, () => {
       assert.deepEqual(complaints(written), [': must name exactly one kind: jwt, session or api_key'])
