@@ -19,6 +19,8 @@ export class Connections {
   add(socket: Duplex): void {
     this.#open.set(socket, [])
     socket.once('close', () => this.#open.delete(socket))
+    // Node takes its own listener away at `CONNECT` and upgrades; without one a reset would end the process.
+    socket.on('error', () => socket.destroy())
   }
 
   /** Notes a new answer; false when the client has sent too many requests ahead, whose connection is cut then. */
@@ -32,6 +34,16 @@ export class Connections {
     if (answers.length <= MOST_PIPELINED) return true
     socket.destroy()
     return false
+  }
+
+  /**
+   * Cuts a connection on which answers are still owed, and says whether it did. Node hands over upgrades and `CONNECT`
+   * at once, also behind such requests; what is written then would be taken for their answer (RFC 9112 §9.3.2).
+   */
+  cutOwing(socket: Duplex): boolean {
+    const owing = this.#open.get(socket)?.some((response) => !response.writableFinished) === true
+    if (owing) socket.destroy()
+    return owing
   }
 
   /** Notes that the connection is no longer HTTP. */

@@ -86,13 +86,16 @@ export function createHttpServer(options: ServerOptions, handlers: Handlers): Ht
   server.on('drop', () => metrics.connectionsRefused.inc())
   server.on('request', (request, response) => serve(request, response, false))
   server.on('checkContinue', (request, response) => serve(request, response, true))
-  server.on('checkExpectation', (_, response) =>
-    refuse(response, deny('expectation_failed', 'Expect other than 100-continue'), { request_id: newRequestId() }),
-  )
-  server.on('connect', (_, socket) => malformed(socket, deny('method_not_allowed', 'CONNECT', { Allow: 'GET' })))
+  server.on('checkExpectation', (request, response) => {
+    if (!connections.begin(request.socket, response)) return
+    refuse(response, deny('expectation_failed', 'Expect other than 100-continue'), { request_id: newRequestId() })
+  })
+  server.on('connect', (_, socket) => {
+    if (!connections.cutOwing(socket)) malformed(socket, deny('method_not_allowed', 'CONNECT', { Allow: 'GET' }))
+  })
   server.on('upgrade', (request, socket, head) => {
+    if (connections.cutOwing(socket)) return
     connections.upgrade(socket)
-    socket.on('error', () => socket.destroy()) // the parser's own listener has left the socket
     guard(
       () => handlers.upgrade?.(request, socket, head),
       (error) => refuseSocket(socket, ...failed(error)),
