@@ -54,7 +54,7 @@ export function createVersions(first: Loaded, deps: VersionsDeps): Versions {
   const adopt = (next: Config): void => {
     const serving = build(next, deps)
     const old = current
-    const pinned = fixedAtStart.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(config[key]))
+    const pinned = fixedAtStart.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(first.config[key]))
     if (pinned.length > 0) log.warn({ keys: pinned }, 'changed keys wait for a restart')
     config = next
     current = serving
