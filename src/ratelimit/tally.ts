@@ -7,7 +7,7 @@
 import type { LimitReport } from '#request/evidence.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
-export type LimitDecision = 'allow' | 'refuse' | 'unavailable'
+type LimitDecision = 'allow' | 'refuse' | 'unavailable'
 
 /** The counts of one limit. */
 export type Tally = Readonly<Record<LimitReport['store'], Record<LimitDecision, number>>>

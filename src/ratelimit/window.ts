@@ -48,7 +48,7 @@ export function newWindow(): Window {
 }
 
 /** Most requests that share an entry. */
-export function entrySize(quota: Quota): number {
+function entrySize(quota: Quota): number {
   return Math.max(1, Math.floor(quota.count / 16))
 }
 

@@ -4,16 +4,17 @@
  * @module
  */
 import { mkdirSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
 import { join } from 'node:path'
 
 import type { Loaded } from '#config/load.ts'
 import { errorText } from '#telemetry/error-text.ts'
+import type { Address } from '#values/network.ts'
 
 import type { Command, Io } from '../command.ts'
 import { configHelp, configOption, configPath, readConfig } from '../config-file.ts'
 import { startDemoService } from '../dev/demo-service.ts'
-import { DEV_DIRECTORY } from '../dev/directory.ts'
-import { ensureIssuer } from '../dev/issuer.ts'
+import { DEV_DIRECTORY, ensureIssuer } from '../dev/issuer.ts'
 import { seed } from '../dev/seed.ts'
 import { printedTour, tour, type DemoSecrets } from '../dev/tour.ts'
 import { startGateway } from '../gateway/start.ts'
@@ -63,10 +64,13 @@ async function runDemo(path: string, loaded: Loaded, io: Io): Promise<void> {
     secrets.resolve(await seed(sql.db, io.clock()))
   }
   const gateway = await startGateway({ path, loaded, settle: 0, prepare }, io)
-  const { listen, probes } = gateway
-  const base = `http://${listen.host}:${listen.port}`
-  io.out(`\nHeimdall is on ${base}, its probes on http://${probes.host}:${probes.port}.`)
+  const base = urlOf(gateway.listen)
+  io.out(`\nHeimdall is on ${base}, its probes on ${urlOf(gateway.probes)}.`)
   io.out('Paste these into another terminal, in this folder; the numbers are the statuses to expect.\n')
   io.out(`${printedTour(tour(base, await secrets.promise))}\n`)
   await untilEnd(gateway, io)
+}
+
+function urlOf({ host, port }: Address): string {
+  return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`
 }

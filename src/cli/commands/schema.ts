@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { jsonSchema } from '#config/json-schema.ts'
+import { jsonSchemaText } from '#config/json-schema.ts'
 
 import type { Command } from '../command.ts'
 
@@ -16,7 +16,7 @@ export const schema: Command = {
   describe: {},
   examples: ['npm run -s heimdall -- schema > config/heimdall.schema.json'],
   run: (_call, io) => {
-    io.out(JSON.stringify(jsonSchema(), null, 2))
+    io.out(jsonSchemaText().trimEnd())
     return Promise.resolve(0)
   },
 }

@@ -7,8 +7,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { Command } from '../command.ts'
-import { DEV_DIRECTORY } from '../dev/directory.ts'
-import { mintToken } from '../dev/issuer.ts'
+import { DEV_DIRECTORY, mintToken } from '../dev/issuer.ts'
 import { findPerson, people } from '../dev/people.ts'
 
 export const token: Command = {

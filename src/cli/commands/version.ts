@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import type { Command } from '../command.ts'
 
 /** Version of the package that this code belongs to. */
-export function packageVersion(): string {
+function packageVersion(): string {
   const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
   return (JSON.parse(text) as { version: string }).version
 }

@@ -13,8 +13,11 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT,
 
 import type { DemoPerson } from './people.ts'
 
+/** Where the demo keeps its state: in the folder it is started in. */
+export const DEV_DIRECTORY = '.heimdall'
+
 export const DEMO_ISSUER = 'https://issuer.heimdall.localhost'
-export const DEMO_AUDIENCE = 'heimdall-demo'
+const DEMO_AUDIENCE = 'heimdall-demo'
 const ALGORITHM = 'ES256'
 const LIFETIME = 15 * 60 // seconds
 
