@@ -11,7 +11,7 @@ import { createServer, type IncomingMessage, type ServerOptions as NodeOptions, 
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-import { deny, type Eventually } from '#request/verdict.ts'
+import { deny, type Deny, type Eventually } from '#request/verdict.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 import { newRequestId } from '#telemetry/trace.ts'
@@ -74,21 +74,25 @@ export function createHttpServer(options: ServerOptions, handlers: Handlers): Ht
       (error) => refuse(response, ...failed(error)),
     )
   }
-  const malformed = (socket: Duplex, refusal: ReturnType<typeof deny>) => {
+  const noted = ({ code, note }: Deny) => {
     const request_id = newRequestId()
-    metrics.malformed.inc({ outcome: refusal.code })
-    log.debug({ request_id, outcome: refusal.code, note: refusal.note }, 'malformed request')
-    refuseSocket(socket, refusal, { request_id })
+    metrics.malformed.inc({ outcome: code })
+    log.debug({ request_id, outcome: code, note }, 'malformed request')
+    return { request_id }
   }
+  const malformed = (socket: Duplex, refusal: Deny) => refuseSocket(socket, refusal, noted(refusal))
 
   server.on('connection', (socket: Socket) => connections.add(socket))
-  server.on('error', (error) => log.warn({ err: error }, 'listener failed'))
+  server.on('error', (error) => {
+    if (server.listening) log.warn({ err: error }, 'listener failed') // else `listen` rejects with it
+  })
   server.on('drop', () => metrics.connectionsRefused.inc())
   server.on('request', (request, response) => serve(request, response, false))
   server.on('checkContinue', (request, response) => serve(request, response, true))
   server.on('checkExpectation', (request, response) => {
     if (!connections.begin(request.socket, response)) return
-    refuse(response, deny('expectation_failed', 'Expect other than 100-continue'), { request_id: newRequestId() })
+    const refusal = deny('expectation_failed', 'Expect other than 100-continue')
+    refuse(response, refusal, noted(refusal))
   })
   server.on('connect', (_, socket) => {
     if (!connections.cutOwing(socket)) malformed(socket, deny('method_not_allowed', 'CONNECT', { Allow: 'GET' }))

@@ -14,6 +14,7 @@ import { parseTarget } from './target.ts'
 import { deny, pass, type Verdict } from './verdict.ts'
 
 const MOST_HEADERS = 100
+const Allow = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' // RFC 9110 §15.5.6; which of them depends on the route
 const hostPattern = /^(?:[\w-][\w\-.]*|\[([0-9a-f:.]+)\])(?::(\d{1,5}))?$/i
 const lengthPattern = /^(?:0|[1-9]\d{0,14})$/ // 15 digits: a number still tells each length from the next
 
@@ -30,7 +31,7 @@ interface Fields {
  */
 export function admit(raw: RawRequest): Verdict<Incoming> {
   if (raw.version !== '1.1' && raw.version !== '1.0') return deny('version_unsupported', 'HTTP version')
-  if (raw.method === 'TRACE' || raw.method === 'CONNECT') return deny('method_not_allowed', raw.method)
+  if (raw.method === 'TRACE' || raw.method === 'CONNECT') return deny('method_not_allowed', raw.method, { Allow })
   const fields = readFields(raw.headers)
   if (fields.kind === 'deny') return fields
   const { names, values } = fields.value

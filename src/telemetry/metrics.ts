@@ -52,7 +52,7 @@ export function createMetrics() {
       'route',
       'outcome',
     ]),
-    malformed: counter('heimdall_malformed_requests_total', 'How many requests broke off in the parser, by answer.', [
+    malformed: counter('heimdall_malformed_requests_total', 'How many requests the listener refused by itself, by answer.', [
       'outcome',
     ]),
     connectionsRefused: counter(

@@ -290,6 +290,7 @@ suite('Expect', () => {
     const response = await exchange(port, `${post}a-miracle\r\n\r\nab`)
     assert.equal(response.status, 417)
     assert.equal(JSON.parse(response.text).code, 'expectation_failed')
+    assert.equal(await counted('expectation_failed'), 1)
   })
 })
 

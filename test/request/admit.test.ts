@@ -54,6 +54,8 @@ suite('admit', () => {
   for (const method of ['TRACE', 'CONNECT'])
     test(`S10: refuses ${method}`, () => {
       assert.equal(outcome({ method, url: 'api.test:443' }), 'method_not_allowed')
+      const refusal = admit(rawRequest({ method }))
+      assert.match(('headers' in refusal && refusal.headers?.['Allow']) || '', /^GET, HEAD/)
     })
 
   test('refuses more than 100 headers', () => {
