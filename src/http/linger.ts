@@ -41,7 +41,20 @@ function keep(response: ServerResponse, { status, headers, body }: EarlyAnswer):
 }
 
 function linger(response: ServerResponse, { status, headers, body }: EarlyAnswer): void {
+  response.shouldKeepAlive = false
+  response.writeHead(status, headers)
+  if (response.req.method === 'HEAD') response.flushHeaders()
+  else response.write(body)
+  endAfterRequest(response)
+}
+
+/** Ends an answer that is out, once the rest of the request's body has been read and thrown away, or some of it. */
+export function endAfterRequest(response: ServerResponse): void {
   const request = response.req
+  if (request.complete) {
+    response.end()
+    return
+  }
   let left = MOST
   const count = (chunk: Buffer) => {
     left -= chunk.length
@@ -54,10 +67,6 @@ function linger(response: ServerResponse, { status, headers, body }: EarlyAnswer
   }
   const timer = setTimeout(end, LONGEST)
   timer.unref()
-  response.shouldKeepAlive = false
-  response.writeHead(status, headers)
-  if (request.method === 'HEAD') response.flushHeaders()
-  else response.write(body)
   request.once('close', end)
   request.on('data', count)
 }

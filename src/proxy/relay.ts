@@ -8,6 +8,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 
+import { endAfterRequest } from '#http/linger.ts'
 import { denials, type DenialCode } from '#request/denial.ts'
 import { deny } from '#request/verdict.ts'
 import type { Attempt } from '#resilience/attempts.ts'
@@ -16,7 +17,7 @@ import type { Backend } from './backend.ts'
 import type { Call, Outcome } from './call.ts'
 import { isSocketBroken } from './connector.ts'
 import { Delivery } from './delivery.ts'
-import { breakOff, endEarly, endWith } from './endings.ts'
+import { breakOff, endWith } from './endings.ts'
 import { failureCode, isConnectionFailure, isIdempotent } from './failure.ts'
 import { isConnectionBound, outgoing, wantsTrailers } from './outgoing.ts'
 import { faultOf, interimFields, isEventStream, responseFields, trailerFields } from './response-fields.ts'
@@ -169,7 +170,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.#wantsTrailers) res.addTrailers(trailerFields(trailers, plan.dropResponse))
     this.#upload?.release()
     if (this.#upload === undefined) res.end()
-    else endEarly(res)
+    else endAfterRequest(res)
   }
 
   onResponseError(_controller: Controller | null, error: Error): void {

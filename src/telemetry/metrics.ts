@@ -52,9 +52,11 @@ export function createMetrics() {
       'route',
       'outcome',
     ]),
-    malformed: counter('heimdall_malformed_requests_total', 'How many requests the listener refused by itself, by answer.', [
-      'outcome',
-    ]),
+    malformed: counter(
+      'heimdall_malformed_requests_total',
+      'How many requests the listener refused by itself, by answer.',
+      ['outcome'],
+    ),
     connectionsRefused: counter(
       'heimdall_connections_refused_total',
       'How many connections were closed at once because too many were open.',
