@@ -8,6 +8,8 @@
  */
 import type { DenialCode } from '#request/denial.ts'
 import { stages, type Evidence } from '#request/evidence.ts'
+import { perSpelling } from '#request/fields.ts'
+import type { Principal } from '#request/principal.ts'
 
 import { jsonText } from './json.ts'
 
@@ -35,17 +37,30 @@ export interface Ending {
 
 /** `.000` to `.999`. */
 const thousandths = Array.from({ length: 1000 }, (_, index) => `.${String(index).padStart(3, '0')}`)
-const stageFields = stages.map((stage) => `,"${stage}_ms":`)
+/** Each stage with each time below a millisecond, which almost all are; joined, because V8 would keep a sum as its parts. */
+const shortStages = stages.map((stage) => thousandths.map((fraction) => [',"', stage, '_ms":0', fraction].join('')))
 
-/** Milliseconds rounded to microseconds; never negative. */
+/** Microseconds of a time in milliseconds; never negative. */
+function microseconds(value: number): number {
+  return Math.max(0, Math.round(value * 1000))
+}
+
+/** Milliseconds rounded to microseconds. */
 function milliseconds(value: number): string {
-  const micros = Math.max(0, Math.round(value * 1000))
+  const micros = microseconds(value)
   const whole = Math.floor(micros / 1000)
   return `${whole}${thousandths[micros - whole * 1000]}`
 }
 
 function text(field: string, value: string | undefined): string {
   return value === undefined ? '' : `,"${field}":${jsonText(value)}`
+}
+
+/** A value from a small set (names in the file, methods), which needs no second look. */
+const knownText = perSpelling((value) => jsonText(value))
+
+function known(field: string, value: string | undefined): string {
+  return value === undefined ? '' : `,"${field}":${knownText(value)}`
 }
 
 /** Path of a target without query, fragment and user information, which may hold secrets. */
@@ -55,15 +70,24 @@ function pathOf(url: string): string {
   return path.startsWith('/') ? path : path.replace(/\/\/[^/]*@/, '//')
 }
 
+/** Principals are frozen and shared by requests, so each is spelled out once. */
+const spelled = new WeakMap<Principal, string>()
+
+function who(principal: Principal): string {
+  const before = spelled.get(principal)
+  if (before !== undefined) return before
+  const { issuer, subject, client } = principal
+  const fields = [text('issuer', issuer), text('subject', subject), text('client_id', client)].join('')
+  spelled.set(principal, fields)
+  return fields
+}
+
 /** Who asked, and what answered the question. */
 function identity(evidence: Evidence): string {
   const { principal, cache_age } = evidence
-  let fields = text('authenticator', evidence.authenticator)
-  if (principal !== undefined) {
-    fields +=
-      text('issuer', principal.issuer) + text('subject', principal.subject) + text('client_id', principal.client)
-  }
-  fields += text('cache', evidence.cache)
+  let fields = known('authenticator', evidence.authenticator)
+  if (principal !== undefined) fields += who(principal)
+  fields += known('cache', evidence.cache)
   if (cache_age !== undefined) fields += `,"cache_age_ms":${Math.round(cache_age)}`
   return evidence.stale ? `${fields},"stale":true` : fields
 }
@@ -73,11 +97,16 @@ function limits(evidence: Evidence): string {
   return text('limit', refusing?.limit) + text('shadow', evidence.shadow)
 }
 
+function stageTime(index: number, spent: number): string {
+  const short = shortStages[index]?.[microseconds(spent)]
+  return short ?? `,"${stages[index]}_ms":${milliseconds(spent)}`
+}
+
 function times(evidence: Evidence, ending: Ending): string {
   let fields = ''
-  for (let index = 0; index < stageFields.length; index += 1) {
+  for (let index = 0; index < stages.length; index += 1) {
     const spent = evidence.timings[index] ?? Number.NaN
-    if (!Number.isNaN(spent)) fields += `${stageFields[index]}${milliseconds(spent)}`
+    if (!Number.isNaN(spent)) fields += stageTime(index, spent)
   }
   const { upstream_ms = Number.NaN } = ending
   if (!Number.isNaN(upstream_ms)) fields += `,"upstream_ms":${milliseconds(upstream_ms)}`
@@ -91,9 +120,9 @@ function times(evidence: Evidence, ending: Ending): string {
  */
 export function accessLine(evidence: Evidence, ending: Ending, time: number): string {
   return (
-    `{"level":"info","time":${time},"request_id":${jsonText(evidence.request_id)},"trace":"${evidence.trace_id}"` +
-    text('route', evidence.route) +
-    `,"method":${jsonText(ending.method)},"path":${jsonText(pathOf(ending.url))},"status":${ending.status}` +
+    `{"level":"info","time":${time},"request_id":"${evidence.request_id}","trace":"${evidence.trace_id}"` +
+    known('route', evidence.route) +
+    `,"method":${knownText(ending.method)},"path":${jsonText(pathOf(ending.url))},"status":${ending.status}` +
     `,"outcome":"${ending.outcome}"` +
     text('note', ending.note) +
     text('client', evidence.client) +
@@ -101,7 +130,7 @@ export function accessLine(evidence: Evidence, ending: Ending, time: number): st
     limits(evidence) +
     times(evidence, ending) +
     (ending.bytes === undefined ? '' : `,"bytes":${ending.bytes}`) +
-    text('target', ending.target) +
+    known('target', ending.target) +
     ',"msg":"request"}\n'
   )
 }
