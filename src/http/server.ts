@@ -128,6 +128,7 @@ function nodeOptions(options: ServerOptions, handlers: Handlers): NodeOptions {
     connectionsCheckingInterval: 1000,
     maxHeaderSize: options.maxHeaderSize ?? 16 * 1024,
     insecureHTTPParser: false,
+    optimizeEmptyRequests: true, // no stream events for requests without a body: a twentieth of what a request costs
     requireHostHeader: false, // admission refuses in our words
     noDelay: true,
     keepAlive: true,
