@@ -31,7 +31,7 @@ export interface Ending {
   readonly upstream_ms?: number
   /** Bytes of the answer's body. */
   readonly bytes?: number | undefined
-  /** The target that answered, as `host:port`. */
+  /** The target that answered, such as `http://127.0.0.1:3000`. */
   readonly target?: string | undefined
 }
 
