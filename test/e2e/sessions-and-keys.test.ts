@@ -313,5 +313,6 @@ routes:
     assert.equal(await answer('GET /stock', 'guess'), '401 invalid_api_key')
     const nothing = await ask(gateway, 'GET /stock')
     assert.equal(outcomeOf(nothing), '401 no_credentials')
+    assert.equal(nothing.header('www-authenticate'), 'ApiKey realm="heimdall"')
   })
 })
