@@ -32,10 +32,10 @@ export interface Rules {
   readonly isTrusted: AddressTest
 }
 
-type Stage = (flight: Flight, rules: Rules) => Eventually<Verdict<unknown>>
+type Stage = (flight: Flight) => Eventually<Verdict<unknown>>
 
 /** The line after matching; its order is a contract, and `stages` in request/evidence.ts names its members (after `match`). */
-const line: readonly Stage[] = [findClient, limitBeforeIdentity, authenticate, authorize, limitAfterIdentity, identify]
+const line: readonly Stage[] = [admitClient, limitBeforeIdentity, authenticate, authorize, limitAfterIdentity, identify]
 
 /** Decides on one request. Throws for nothing that a client can send. */
 export function decide(rules: Rules, raw: RawRequest): Eventually<Decision> {
@@ -45,6 +45,8 @@ export function decide(rules: Rules, raw: RawRequest): Eventually<Decision> {
   const trusted = rules.isTrusted(raw.peer)
   const trace = traceFrom(request, trusted)
   const evidence = newEvidence(requestId(request, trusted), trace.trace_id)
+  const client = clientAddress(request, rules.isTrusted)
+  evidence.client = client // the log names it also where no route is met
 
   const started = performance.now()
   const answer = ownAnswer(rules.table, request, evidence)
@@ -64,22 +66,22 @@ export function decide(rules: Rules, raw: RawRequest): Eventually<Decision> {
     trace,
     trusted,
     target: target.value,
-    client: '',
+    client,
     permit: undefined,
     fields: [],
   }
-  return walk(rules, flight, 0)
+  return walk(flight, 0)
 }
 
 /** Walks the line from one stage on; a promise is waited for, anything else goes on at once. */
-function walk(rules: Rules, flight: Flight, from: number): Eventually<Decision> {
+function walk(flight: Flight, from: number): Eventually<Decision> {
   let began = performance.now()
   for (let index = from; index < line.length; index += 1) {
-    const verdict = line[index]?.(flight, rules) ?? passed
+    const verdict = line[index]?.(flight) ?? passed
     if (verdict instanceof Promise) {
       return verdict.then((settled) => {
         flight.evidence.timings[index + 1] = performance.now() - began
-        return settled.kind === 'deny' ? refused(flight, settled) : walk(rules, flight, index + 1)
+        return settled.kind === 'deny' ? refused(flight, settled) : walk(flight, index + 1)
       })
     }
     const ended = performance.now()
@@ -90,12 +92,9 @@ function walk(rules: Rules, flight: Flight, from: number): Eventually<Decision> 
   return permitted(flight)
 }
 
-function findClient(flight: Flight, { isTrusted }: Rules): Verdict<unknown> {
-  flight.client = clientAddress(flight.request, isTrusted)
-  flight.evidence.client = flight.client
-  const { admitsClient } = flight.route
-  if (admitsClient === undefined || admitsClient(flight.client)) return passed
-  return deny('client_denied', `client ${flight.client}`)
+function admitClient({ client, route }: Flight): Verdict<unknown> {
+  if (route.admitsClient === undefined || route.admitsClient(client)) return passed
+  return deny('client_denied', `client ${client}`)
 }
 
 function limitBeforeIdentity(flight: Flight): Eventually<Verdict<unknown>> {

@@ -21,9 +21,9 @@ export interface Flight {
   /** True when the TCP peer is one of `trusted_proxies`. */
   readonly trusted: boolean
   /** What goes upstream as the request line's target. */
-  target: Target
-  /** Address of the client, once known. */
-  client: string
+  readonly target: Target
+  /** Address of the client after `trusted_proxies` were taken off. */
+  readonly client: string
   permit: Permit | undefined
   /** What goes upstream as headers, once the last stage is through. */
   fields: readonly string[]

@@ -157,6 +157,13 @@ suite('decide', () => {
     refused(now(gate(), request('GET', '/inside', {}, '10.1.0.1')), 'client_denied')
   })
 
+  test('names the client also of requests that meet no route, no method or only the gateway', () => {
+    const via = { 'X-Forwarded-For': '198.51.100.7' }
+    for (const raw of [request('GET', '/nowhere', via, '192.0.2.1'), request('PATCH', '/orders/1', via, '192.0.2.1')])
+      assert.equal(now(gate(), raw).evidence.client, '198.51.100.7')
+    assert.equal(now(gate(), request('OPTIONS', '*')).evidence.client, '203.0.113.9')
+  })
+
   test('limits strangers before it looks at who they are, and people after', () => {
     const rules = gate()
     permitted(now(rules, request('GET', '/doorstep')))
