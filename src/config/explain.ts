@@ -6,9 +6,13 @@
 import type { Problem } from './problem.ts'
 
 const WIDEST = 160
-const userInfo = /(:\/\/[^\s/@:]*:)[^\s/@]+@/g
-const secretKey =
-  /^(\s*(?:-\s+)?["']?[\w.-]*(?:secret|password|passwd|token|private_key)["']?\s*:\s+)(?!["']?\$\{)\S.*$/i
+/** `user:password@`, also where the URL around it is mistyped. */
+const userInfo = /([^\s/@:"']*:)(?!\/\/)[^\s"']*@/g
+const secretName = String.raw`["']?[\w.-]*(?:secret|password|passwd|token|private_key)["']?\s*:\s*`
+/** A line of its own: what follows is the secret, whatever is in it. */
+const secretLine = new RegExp(String.raw`^(\s*(?:-\s+)?${secretName})(?!["']?\$\{)\S.*$`, 'i')
+/** Inside braces: the secret ends with its quote, or before the next key. */
+const secretMember = new RegExp(String.raw`(?<![\w.-])(${secretName})(?!["']?\$\{)("[^"]*"?|'[^']*'?|[^\s,}]+)`, 'gi')
 
 /** Renders problems in the order given, a blank line between them. */
 export function explain(problems: readonly Problem[]): string {
@@ -28,7 +32,7 @@ function explainOne(problem: Problem): string {
 function pointer({ excerpt, line, column }: Problem): string[] {
   if (excerpt === undefined || excerpt.trim() === '' || column > WIDEST) return []
   const number = String(line)
-  const shown = mask(excerpt).slice(0, WIDEST)
+  const shown = mask(excerpt.slice(0, 4 * WIDEST)).slice(0, WIDEST)
   return [`  ${number} | ${shown}`, `  ${' '.repeat(number.length)} | ${' '.repeat(column - 1)}^`]
 }
 
@@ -39,5 +43,5 @@ function printable(text: string): string {
 
 /** Hides what a careless file spells out: passwords in URLs, values of keys that name a secret. */
 function mask(line: string): string {
-  return printable(line).replaceAll(userInfo, '$1***@').replace(secretKey, '$1***')
+  return printable(line).replaceAll(userInfo, '$1***@').replace(secretLine, '$1***').replaceAll(secretMember, '$1***')
 }
