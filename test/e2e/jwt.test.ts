@@ -5,6 +5,8 @@
  */
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { before, suite, test } from 'node:test'
 import { request } from 'undici'
 
@@ -275,6 +277,40 @@ routes:
     issuer.keys.keys = [last.jwk]
     issuer.signer = last
     await eventually('the last key', async () => (await me(gateway, issuer.as('alice'))) === '200')
+    assert.equal(await me(gateway, old), '401 invalid_token')
+  })
+
+  test('notices by itself that a key was withdrawn, also when nobody brings a new one', async () => {
+    const issuer = keep(await startIssuer())
+    const gateway = await start(issuer, 'cooldown: 1s, refresh: 1s')
+    const token = issuer.as('alice')
+    await eventually('keys', async () => (await me(gateway, token)) === '200')
+    issuer.keys.keys = [newSigner('ES256', 'other').jwk]
+    await eventually('refused', async () => (await me(gateway, token)) === '401 invalid_token')
+  })
+
+  test('reads a file of keys again when it changes', async () => {
+    const issuer = keep(await startIssuer())
+    const next = newSigner('ES256', 'next')
+    const gateway = keep(
+      await serve(
+        `
+version: 1
+listen: 127.0.0.1:0
+probes: 127.0.0.1:0
+grace: 500ms
+upstreams: { service: "${upstream.url}" }
+authenticators: { id: { jwt: { issuer: "${issuer.name}", jwks_file: keys.json, audience: orders-api } } }
+routes: [{ path: /me, upstream: service, authenticate: [id] }]
+`,
+        { files: { 'keys.json': JSON.stringify({ keys: [issuer.signer.jwk] }) } },
+      ),
+    )
+    const old = issuer.as('alice')
+    await eventually('keys', async () => (await me(gateway, old)) === '200')
+    writeFileSync(join(gateway.folder, 'keys.json'), JSON.stringify({ keys: [next.jwk] }))
+    issuer.signer = next
+    await eventually('the new key', async () => (await me(gateway, issuer.as('alice'))) === '200')
     assert.equal(await me(gateway, old), '401 invalid_token')
   })
 

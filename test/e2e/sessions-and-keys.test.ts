@@ -19,6 +19,7 @@ import { keeper } from '../support/keeper.ts'
 import { noPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts'
 import { eventually } from '../support/processes.ts'
 import { noRedis, startRedis, type TestRedis } from '../support/redis.ts'
+import { sample } from '../support/samples.ts'
 import { storeDirectory, type StoredDirectory } from '../support/stored-directory.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 
@@ -236,6 +237,19 @@ routes:
       const layer = await told(other)
       return layer === 'l2' || layer === 'l1'
     })
+  })
+
+  test('many requests at once with a session that nobody knows yet are one question to Postgres', async () => {
+    const { value } = await directory.session('alice')
+    const asked = async () =>
+      sample(await gateway.metrics(), 'heimdall_store_query_duration_seconds_count', {
+        store: 'postgres',
+        query: 'session',
+      })
+    const before = await asked()
+    const answers = await Promise.all(Array.from({ length: 50 }, () => answer(cookie(value))))
+    assert.deepEqual([...new Set(answers)], ['200'])
+    assert.equal((await asked()) - before, 1)
   })
 
   test('what somebody wrote into Redis chooses no identity', async () => {
