@@ -9,8 +9,9 @@
 import type { FactValue } from './header.ts'
 
 const plain = /^[\x21-\x24\x26-\x7e](?:[\x20-\x24\x26-\x7e]*[\x21-\x24\x26-\x7e])?$/
-const unsafe = /^ +| +$|[^\x20-\x24\x26-\x7e]/gu
-const unsafeInList = /^ +| +$|[^\x20-\x24\x26-\x2b\x2d-\x7e]/gu
+// `(?<! )`: a run of spaces is looked at once, not once from each of its spaces
+const unsafe = /^ +|(?<! ) +$|[^\x20-\x24\x26-\x7e]/gu
+const unsafeInList = /^ +|(?<! ) +$|[^\x20-\x24\x26-\x2b\x2d-\x7e]/gu
 
 /** Encodes a text, or a list as its sorted members with commas between; empty texts and lists give undefined. */
 export function encode(value: FactValue): string | undefined {
