@@ -14,7 +14,6 @@ import type { EncodedKind } from '#request/target.ts'
 import type { CorsOptions } from '#routing/cors.ts'
 import type { Address } from '#values/network.ts'
 
-import type { RiskName } from './risk-names.ts'
 import type { UpstreamOptions } from './upstream.ts'
 
 /** Where a route is written, for messages. */
@@ -56,7 +55,6 @@ export interface RouteConfig {
 }
 
 export interface Config {
-  readonly version: 1
   readonly listen: Address
   readonly probes: Address
   readonly admin?: Address
@@ -71,8 +69,6 @@ export interface Config {
   /** Permissions of each role. */
   readonly roles: Readonly<Record<string, readonly string[]>>
   readonly identity: { readonly headers: IdentityHeaders }
-  readonly limits: Readonly<Record<string, NamedLimit>>
   readonly routes: readonly RouteConfig[]
-  readonly accept_risk: readonly RiskName[]
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
 }

@@ -13,33 +13,27 @@ import type { UpstreamOptions } from './upstream.ts'
 
 const EMBEDDED = 'embedded:'
 
-/** Resolves paths of files against the folder of the main file and gives limits their names. */
+/** Resolves paths of files against the folder of the main file; named limits have come into their routes by then. */
 export function resolveConfig({ file, routes, folder }: Draft): Config {
   const { redis, postgres } = file.stores
   return {
     ...defined({ admin: file.admin }),
-    version: file.version,
     listen: file.listen,
     probes: file.probes,
     grace: file.grace,
     trusted_proxies: file.trusted_proxies,
     roles: file.roles,
     identity: file.identity,
-    accept_risk: file.accept_risk,
     log: file.log,
     stores: defined({ redis, postgres: postgres === undefined ? undefined : store(postgres, folder) }),
     upstreams: mapValues(file.upstreams, (upstream) => withBundle(upstream, folder)),
     authenticators: mapValues(file.authenticators, (authenticator) => withKeyFile(authenticator, folder)),
-    limits: mapValues(file.limits, (limit, name) => ({ name, ...limit })),
     routes: routes.map(({ merged }) => merged),
   }
 }
 
-function mapValues<T, U>(
-  record: Readonly<Record<string, T>>,
-  change: (value: T, name: string) => U,
-): Record<string, U> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value, name)]))
+function mapValues<T, U>(record: Readonly<Record<string, T>>, change: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]))
 }
 
 function store(postgres: string, folder: string): string {

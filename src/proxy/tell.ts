@@ -33,8 +33,6 @@ export interface Teller {
   end(begun: Begun, decision: Pick<Decision, 'evidence' | 'route'>, route: RouteMetrics, ended: Ended): void
   /** Ends a request that a defect cut short. */
   abandon(): void
-  /** Requests being worked on now. */
-  readonly inFlight: number
 }
 
 export interface TellerDeps {
@@ -52,9 +50,6 @@ export function createTeller({ metrics, line, clock }: TellerDeps): Teller {
   Object.assign(metrics.inFlight, { collect: () => metrics.inFlight.set(inFlight) })
 
   return {
-    get inFlight() {
-      return inFlight
-    },
     begin() {
       inFlight += 1
     },
