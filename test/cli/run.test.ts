@@ -9,12 +9,14 @@ import { commands } from '#cli/commands.ts'
 import { run } from '#cli/run.ts'
 
 /** What a call of the command line printed, and its exit code. */
-async function called(...argv: string[]) {
+const called = (...argv: string[]) => calledWith({}, ...argv)
+
+async function calledWith(env: Io['env'], ...argv: string[]) {
   const printed = { out: '', err: '' }
   const io: Io = {
     out: (line) => (printed.out += `${line}\n`),
     err: (line) => (printed.err += `${line}\n`),
-    env: {},
+    env,
     clock: () => 0,
     signals: () => assert.fail('no command here waits'),
   }
@@ -50,6 +52,14 @@ suite('the command line', () => {
       assert.equal((await called(...argv)).code, 2, argv.join(' '))
     const { err } = await called('check', 'other.yaml')
     assert.match(err, /^heimdall check: takes no argument "other\.yaml"$/m)
+  })
+
+  test('asks for health where the environment says that the probes are', async () => {
+    for (const probes of ['127.0.0.1:1', '1', '[::]:1']) {
+      const { code, err } = await calledWith({ HEIMDALL_PROBES: probes }, 'health')
+      assert.equal(code, 1)
+      assert.match(err, /127\.0\.0\.1:1$/m)
+    }
   })
 
   test('makes no key for nobody', async () => {

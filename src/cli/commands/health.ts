@@ -7,7 +7,7 @@ import { request } from 'undici'
 
 import { errorText } from '#telemetry/error-text.ts'
 
-import { text, type Command } from '../command.ts'
+import { text, type Command, type Io } from '../command.ts'
 
 const PATIENCE = 2000 // milliseconds
 
@@ -17,11 +17,11 @@ export const health: Command = {
   usage: '[--url URL]',
   about: 'Exit code 0 when it is, 1 when it is not or does not answer within two seconds.',
   options: { url: { type: 'string' } },
-  describe: { url: 'the probe; http://127.0.0.1:9091/readyz unless told otherwise' },
+  describe: { url: 'the probe; /readyz on 127.0.0.1, port of HEIMDALL_PROBES or 9091, unless told otherwise' },
   examples: ['npm run -s heimdall -- health', 'npm run -s heimdall -- health --url http://127.0.0.1:9091/livez'],
   async run(call, io) {
     try {
-      const url = text(call, 'url') ?? 'http://127.0.0.1:9091/readyz'
+      const url = text(call, 'url') ?? `http://127.0.0.1:${probesPort(io)}/readyz`
       const { statusCode, body } = await request(url, { signal: AbortSignal.timeout(PATIENCE) })
       io.out((await body.text()).trimEnd())
       return statusCode === 200 ? 0 : 1
@@ -30,4 +30,9 @@ export const health: Command = {
       return 1
     }
   },
+}
+
+/** Where the variable says that a gateway beside us has its probes: a health check in a container has no file to read. */
+function probesPort({ env }: Io): string {
+  return /(?:^|:)(\d+)$/.exec(env['HEIMDALL_PROBES'] ?? '')?.[1] ?? '9091'
 }
