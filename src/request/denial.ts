@@ -50,7 +50,7 @@ export const denials = {
   },
   request_malformed: { status: 400, title: 'Malformed request', detail: 'The request is not valid HTTP/1.1.' },
   version_unsupported: {
-    status: 505,
+    status: 400,
     title: 'HTTP version not supported',
     detail: 'Only HTTP/1.0 and HTTP/1.1 are spoken here.',
   },
