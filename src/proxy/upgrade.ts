@@ -11,7 +11,7 @@ import type { Permit } from '#request/permit.ts'
 import { deny } from '#request/verdict.ts'
 import type { Attempt } from '#resilience/attempts.ts'
 
-import { refusal, type Call, type Outcome } from './call.ts'
+import { refusal, type Call, type ForwardPlan, type Outcome } from './call.ts'
 import { Delivery } from './delivery.ts'
 import { failureCode } from './failure.ts'
 import { handshake } from './handshake.ts'
@@ -103,7 +103,7 @@ class Upgrade {
       return
     }
     this.#head(101)
-    answer.headers = tunnelHeaders(answer, plan.dropResponse)
+    answer.headers = tunnelHeaders(answer, plan)
     tunnel()
     this.#delivery?.finished() // it waits for nothing any more, and it has a connection of its own
     tunnels.open({
@@ -175,15 +175,16 @@ class Upgrade {
   }
 }
 
-function tunnelHeaders(answer: IncomingMessage, drop: (name: string) => boolean): Record<string, string | string[]> {
-  const fields = responseFields(answer.headers, drop)
+function tunnelHeaders(answer: IncomingMessage, plan: ForwardPlan): Record<string, string | string[]> {
+  const fields = [...responseFields(answer.headers, plan.dropResponse), ...plan.responseHeaders]
   const headers = Object.create(null) as Record<string, string | string[]>
   for (let index = 0; index < fields.length; index += 2) {
-    const name = fields[index]
-    const value = fields[index + 1]
-    if (typeof name !== 'string' || value === undefined) continue
-    if (name !== 'content-length') headers[name] = value
+    const name = String(fields[index]).toLowerCase()
+    const before = headers[name]
+    const value = fields[index + 1] ?? ''
+    headers[name] = before === undefined ? value : [before, value].flat()
   }
+  delete headers['content-length']
   headers['connection'] = 'Upgrade'
   headers['upgrade'] = 'websocket'
   return headers

@@ -152,6 +152,16 @@ suite('upgrade', () => {
       assert.equal(answer.header(name), undefined)
   })
 
+  test('adds the headers of the plan to the 101', async () => {
+    await withGateway({ plan: { responseHeaders: ['X-Request-Id', 'r1', 'Vary', 'Origin'] } }, async (own) => {
+      const { client } = await shake(accepting(['Vary: Accept']), hello(), own.port)
+      const answer = await client.response()
+      client.destroy()
+      assert.deepEqual(answer.all('x-request-id'), ['r1'])
+      assert.deepEqual(answer.all('vary'), ['Accept', 'Origin'])
+    })
+  })
+
   test('carries the first bytes that come along with the 101', async () => {
     const { client } = await shake(accepting([], '\r\n\x81\x02hi'))
     assert.equal((await client.response()).status, 101)
