@@ -136,9 +136,15 @@ async function main(): Promise<void> {
   for (const { title, loads } of results) say(`${median(loads.map(({ cpu }) => cpu)).toFixed(1)} µs  ${title}`)
 }
 
+async function cleanUp(): Promise<void> {
+  await Promise.all(children.map(kill))
+  rmSync(folder, { recursive: true, force: true })
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void cleanUp().then(() => process.exit(1)))
 try {
   await main()
 } finally {
-  await Promise.all(children.map(kill))
-  rmSync(folder, { recursive: true, force: true })
+  await cleanUp()
 }
