@@ -36,6 +36,8 @@ export interface TestPostgres {
   resume(): void
   /** Kills it with all its connections; `restart` brings it back with its data on the same port. */
   crash(): Promise<void>
+  /** Shuts it down as a failover does (`-m immediate`): clients are told, and cut off in the middle of what they do. */
+  shutDown(): Promise<void>
   restart(): Promise<void>
   stop(): Promise<void>
 }
@@ -75,6 +77,10 @@ export async function startPostgres(): Promise<TestPostgres> {
     pause: () => tell('SIGSTOP'),
     resume: () => tell('SIGCONT'),
     crash,
+    async shutDown() {
+      signal(server.pid, 'SIGQUIT')
+      await eventually('postgres is gone', () => server.exitCode !== null || server.signalCode !== null)
+    },
     async restart() {
       server = start(POSTGRES, args, as)
       await answers()
