@@ -41,9 +41,14 @@ export class Connections {
    * at once, also behind such requests; what is written then would be taken for their answer (RFC 9112 §9.3.2).
    */
   cutOwing(socket: Duplex): boolean {
-    const owing = this.#open.get(socket)?.some((response) => !response.writableFinished) === true
+    const owing = this.isOwing(socket)
     if (owing) socket.destroy()
     return owing
+  }
+
+  /** True while a request of the connection is being worked on: its handler tells how it ends. */
+  isOwing(socket: Duplex): boolean {
+    return this.#open.get(socket)?.some((response) => !response.writableFinished) === true
   }
 
   /** Notes that the connection is no longer HTTP. */

@@ -8,9 +8,10 @@
  */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerOptions as NodeOptions, type ServerResponse } from 'node:http'
-import type { AddressInfo, Server, Socket } from 'node:net'
+import { Socket, type AddressInfo, type Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 
+import { denials } from '#request/denial.ts'
 import { deny, type Deny, type Eventually } from '#request/verdict.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
@@ -74,13 +75,17 @@ export function createHttpServer(options: ServerOptions, handlers: Handlers): Ht
       (error) => refuse(response, ...failed(error)),
     )
   }
-  const noted = ({ code, note }: Deny) => {
+  /** The access line of what never became a request, under the same names; one that did has its handler's line. */
+  const noted = ({ code, note }: Deny, socket: Duplex) => {
     const request_id = newRequestId()
+    const client = socket instanceof Socket ? socket.remoteAddress : undefined
     metrics.malformed.inc({ outcome: code })
-    log.debug({ request_id, outcome: code, note }, 'malformed request')
+    const line = { request_id, status: denials[code].status, outcome: code, note, client }
+    if (connections.isOwing(socket)) log.debug(line, 'broken request')
+    else log.info(line, 'request')
     return { request_id }
   }
-  const malformed = (socket: Duplex, refusal: Deny) => refuseSocket(socket, refusal, noted(refusal))
+  const malformed = (socket: Duplex, refusal: Deny) => refuseSocket(socket, refusal, noted(refusal, socket))
 
   server.on('connection', (socket: Socket) => connections.add(socket))
   server.on('error', (error) => {
@@ -90,9 +95,9 @@ export function createHttpServer(options: ServerOptions, handlers: Handlers): Ht
   server.on('request', (request, response) => serve(request, response, false))
   server.on('checkContinue', (request, response) => serve(request, response, true))
   server.on('checkExpectation', (request, response) => {
-    if (!connections.begin(request.socket, response)) return
     const refusal = deny('expectation_failed', 'Expect other than 100-continue')
-    refuse(response, refusal, noted(refusal))
+    const context = noted(refusal, request.socket)
+    if (connections.begin(request.socket, response)) refuse(response, refusal, context)
   })
   server.on('connect', (_, socket) => {
     if (!connections.cutOwing(socket)) malformed(socket, deny('method_not_allowed', 'CONNECT', { Allow: 'GET' }))
@@ -106,7 +111,9 @@ export function createHttpServer(options: ServerOptions, handlers: Handlers): Ht
     )
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    if (error.code === 'ECONNRESET') socket.destroy()
+    const owing = connections.isOwing(socket)
+    const left = error.code === 'ECONNRESET' || (owing && error.code === 'HPE_INVALID_EOF_STATE')
+    if (left) socket.destroy()
     // Not at once: the parser may object in the very tick in which a refusal is being written.
     else if (connections.isAnswering(socket)) setImmediate(() => socket.destroy())
     else malformed(socket, deny(outcomeOf(error.code), error.code ?? 'no code'))

@@ -251,8 +251,9 @@ routes:
 
   test('every request has one line, also refused, abandoned and upgraded ones', async () => {
     await eventually('the lines so far', async () => {
-      const counted = sample(await gateway.metrics(), 'heimdall_requests_total')
-      return requests().length === counted
+      const metrics = await gateway.metrics()
+      const counted = sample(metrics, 'heimdall_requests_total')
+      return requests().length === counted + sample(metrics, 'heimdall_malformed_requests_total')
     })
     const before = requests().length
     const answers = [
@@ -288,6 +289,15 @@ routes:
     for (const line of lines)
       for (const field of ['level', 'time', 'request_id', 'trace', 'method', 'path', 'status', 'outcome', 'client'])
         assert.notEqual(line[field], undefined, `${field} of ${JSON.stringify(line)}`)
+  })
+
+  test('what is no request at all has a line too, with the client and the reason', async () => {
+    const before = requests().length
+    const answer = await exchange(gateway.port, 'GET / HTTP/1.1\nHost: a\n\n')
+    await eventually('its line', () => requests().length > before)
+    const { request_id, status, outcome, client } = requests()[before] ?? {}
+    assert.deepEqual({ status, outcome, client }, { status: 400, outcome: 'request_malformed', client: '127.0.0.1' })
+    assert.ok(answer.body.includes(String(request_id)))
   })
 
   test('no line at any level holds a credential, a query, a cookie or a body', async () => {
