@@ -19,7 +19,7 @@ import { newRequestId } from '#telemetry/trace.ts'
 import type { Address } from '#values/network.ts'
 
 import { Connections } from './connections.ts'
-import { refuse, refuseSocket } from './respond.ts'
+import { refuse, refuseSocket, type RefusalContext } from './respond.ts'
 
 const PATIENCE = 1000 // milliseconds a connection without a request may outlive the listener
 
@@ -75,16 +75,7 @@ export function createHttpServer(options: ServerOptions, handlers: Handlers): Ht
       (error) => refuse(response, ...failed(error)),
     )
   }
-  /** The access line of what never became a request, under the same names; one that did has its handler's line. */
-  const noted = ({ code, note }: Deny, socket: Duplex) => {
-    const request_id = newRequestId()
-    const client = socket instanceof Socket ? socket.remoteAddress : undefined
-    metrics.malformed.inc({ outcome: code })
-    const line = { request_id, status: denials[code].status, outcome: code, note, client }
-    if (connections.isOwing(socket)) log.debug(line, 'broken request')
-    else log.info(line, 'request')
-    return { request_id }
-  }
+  const noted = createNote(options, connections)
   const malformed = (socket: Duplex, refusal: Deny) => refuseSocket(socket, refusal, noted(refusal, socket))
 
   server.on('connection', (socket: Socket) => connections.add(socket))
@@ -124,6 +115,19 @@ export function createHttpServer(options: ServerOptions, handlers: Handlers): Ht
     lastAnswers: () => connections.lastAnswers(),
     stop: () => stop(server, connections),
     cut: () => connections.cut(),
+  }
+}
+
+/** Makes the access line of what never became a request, under the same names; one that did has its handler's line. */
+function createNote({ log, metrics }: ServerOptions, connections: Connections) {
+  return ({ code, note }: Deny, socket: Duplex): RefusalContext => {
+    const request_id = newRequestId()
+    const client = socket instanceof Socket ? socket.remoteAddress : undefined
+    const line = { request_id, status: denials[code].status, outcome: code, note, client }
+    metrics.malformed.inc({ outcome: code })
+    if (connections.isOwing(socket)) log.debug(line, 'broken request')
+    else log.info(line, 'request')
+    return { request_id }
   }
 }
 
