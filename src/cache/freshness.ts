@@ -14,7 +14,14 @@ export const FRESH_FOR = 5000
 export const ABSENT_FOR = 1000
 
 /** What may be answered from memory when the store behind a lookup is down. */
-export type StalePolicy = 'deny' | { readonly serve_for: number /* milliseconds */ }
+export type StalePolicy = 'deny' | ServeStale
+
+export interface ServeStale {
+  /** Greatest age in milliseconds. */
+  readonly serve_for: number
+  /** The store was just found to be down: it is not asked, so that nobody waits for it twice. */
+  readonly at_once?: boolean
+}
 
 /** True when an answer of this age (milliseconds) may be served although no store can confirm it. */
 export function mayServe(age: number, policy: StalePolicy): boolean {

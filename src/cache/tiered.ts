@@ -108,6 +108,7 @@ export function createTiered<A, T extends object>(options: TieredOptions<A, T>):
       if (known.value === undefined) return { kind: 'absent', layer: 'l1', age }
       return { kind: 'found', value: known.value, layer: 'l1', age, stale: false }
     }
+    if (stale !== 'deny' && stale.at_once === true) return fallBack(key, stale)
     const flight = join(key, () => fetch(key, asked))
     if (flight === undefined) return fallBack(key, stale)
     return flight.then(

@@ -255,6 +255,16 @@ suite('tiered lookup', () => {
     assert.equal((await get('alice', { serve_for: 60_000 })).kind, 'unavailable')
   })
 
+  test('asks nobody for an old answer that is wanted at once', async () => {
+    const { world, source, process } = setUp()
+    const get = process({ shared: undefined })
+    await get('alice', 'deny')
+    world.now += 5000
+    const found = await get('alice', { serve_for: 60_000, at_once: true })
+    assert.deepEqual(found.kind === 'found' && [found.age, found.stale], [5000, true])
+    assert.equal(source.reads, 1)
+  })
+
   test('never serves what the source has since said does not exist', async () => {
     const { world, people, source, process } = setUp()
     const get = process({ shared: undefined })

@@ -97,7 +97,8 @@ function createSession(name: string, options: SessionOptions, { lookups, roles, 
     recordLookup(evidence, found)
     if (found.kind === 'unavailable') return deny('store_unavailable', 'the session cannot be looked up')
     if (found.kind === 'absent') return deny('invalid_session', 'no such session')
-    return refusal(found.value, clock()) ?? complete(principalFor(found.value), evidence, stale)
+    const staleGrants = found.stale && stale !== 'deny' ? { ...stale, at_once: true } : stale
+    return refusal(found.value, clock()) ?? complete(principalFor(found.value), evidence, staleGrants)
   }
 
   const attempt = (request: Incoming, evidence: Evidence, stale: StalePolicy): Eventually<Attempt<Principal>> => {

@@ -147,6 +147,16 @@ suite('session scheme', () => {
     assert.equal(outcomeOf(await attempt(cookie(value), { serve_for: 300_000 })), 'invalid_session')
   })
 
+  test('waits once for a directory that is down: for the session, not for its grants again', async () => {
+    const { attempt, directory } = setUp()
+    await attempt(cookie(value))
+    directory.down = true
+    directory.now += 60_000
+    const before = directory.asked
+    assert.equal(outcomeOf(await attempt(cookie(value), { serve_for: 300_000 })), 'pass')
+    assert.equal(directory.asked, before + 1)
+  })
+
   test('reads the cookie it is told, and no bearer token when told so', async () => {
     const { outcome, scheme } = setUp({ cookie: 'sid', bearer: false })
     assert.equal(await outcome('Cookie', `sid=${value}`), 'pass')
