@@ -48,7 +48,7 @@ export interface RedisStore {
  */
 export function connectRedis(url: string, { metrics, log }: RedisDeps): RedisStore {
   const client = new Redis(url, {
-    commandTimeout: 2 * COMMAND_TIMEOUT, // for what the client sends by itself; the breaker's deadline comes first
+    commandTimeout: SILENCE, // for what the client sends by itself; the breaker's deadline comes first
     connectTimeout: CONNECT_TIMEOUT,
     socketTimeout: SILENCE,
     retryStrategy: (attempt) => Math.min(50 * attempt, LONGEST_RETRY),

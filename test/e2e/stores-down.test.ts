@@ -257,7 +257,7 @@ routes:
       assert.deepEqual(failuresOf(seen.answers, 'strict', 'session', 'key'), {})
       assertWithoutRedis(seen)
       assertWithoutPostgres(seen)
-      const most = 2 * 50 + 500 // a limit and a lookup
+      const most = 3 * 50 + 500 // Redis for a session, its grants and a limit, Postgres once
       assert.ok(longest(seen.answers) <= most + calm + SLACK, `${longest(seen.answers)} ms, calm ${calm} ms`)
       await logged(known, 'redis', 'postgres')
     })
