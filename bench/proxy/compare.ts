@@ -3,7 +3,7 @@
  *
  *     npm run bench [-- --quick] [-- --only heimdall,relay]
  *
- * Needs nginx and wrk; h2load (package nghttp2-client) for latency; HAProxy and the network for those peers.
+ * Needs nginx and wrk; HAProxy, and the network for peers that npm brings, or these are left out.
  * `--quick` and `--only` print their figures and leave the file alone.
  *
  * @module
@@ -25,7 +25,7 @@ import { nginxFile, prepare, type Setup } from './setup.ts'
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
 })
-const [rounds, seconds, warmup] = options.quick ? [1, 2, 2] : [3, 4, 3]
+const [rounds, seconds, warmup] = options.quick ? [1, 2, 2] : [5, 3, 3]
 const isPinned = lacks('taskset') === undefined
 const pinned: Pinned = (core, [program, ...args]) =>
   isPinned ? ['taskset', '-c', String(core), program, ...args] : [program, ...args]
@@ -95,12 +95,13 @@ async function measure(all: readonly Running[], upstreamPid: number): Promise<vo
       say(`round ${round}: ${candidate.title}: ${Math.round(measured.rate)}/s, ${measured.cpu.toFixed(1)} µs`)
     }
   }
-  if (lacks('h2load') !== undefined) return
   for (let round = 1; round <= rounds; round += 1) {
     for (const one of all.filter(({ candidate }) => candidate.waits)) {
-      const measured = await waits(one.request, seconds, join(folder, 'waits.log'), pinned)
+      const measured = await waits(one.request, seconds, pinned)
       one.waits.push(measured)
-      say(`latency ${round}: ${one.candidate.title}: p50 ${measured.p50} µs, p99 ${measured.p99} µs`)
+      say(
+        `latency ${round}: ${one.candidate.title}: p50 ${measured.p50.toFixed(0)} µs, p99 ${measured.p99.toFixed(0)} µs`,
+      )
     }
   }
 }
@@ -116,7 +117,7 @@ async function main(): Promise<void> {
   const setup = await prepare(folder)
   const upstream = launch(1, ['nginx', '-c', nginxFile(setup, setup.upstream.port)])
   const chosen = options.only?.split(',')
-  const skipped = lacks('h2load') === undefined ? [] : ['latency (h2load is not installed)']
+  const skipped: string[] = []
   const busy = loadavg()[0] ?? Number.NaN
 
   const running: Running[] = []

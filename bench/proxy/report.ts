@@ -56,7 +56,7 @@ export function report(run: Run): string {
     '',
     ...ratios(results),
     '',
-    `Latency at 1,000 requests/s (open loop, 8 connections, \`h2load\`), medians of ${rounds} rounds of ${seconds} s:`,
+    `Latency at 1,000 requests/s (open loop, one each millisecond, \`pace.ts\`), medians of ${rounds} rounds of ${seconds} s:`,
     '',
     ...waitTable(results),
     '',
