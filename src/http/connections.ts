@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 const MOST_PIPELINED = 64
@@ -14,6 +14,7 @@ export class Connections {
   /** Answers begun and not finished, the eldest first: more than one only when the client pipelines. */
   readonly #open = new Map<Duplex, ServerResponse[]>()
   readonly #tunnels = new WeakSet<Duplex>()
+  readonly #declined = new WeakSet<IncomingMessage>()
   #last = false
 
   add(socket: Duplex): void {
@@ -23,12 +24,16 @@ export class Connections {
     socket.on('error', () => socket.destroy())
   }
 
-  /** Notes a new answer; false when the client has sent too many requests ahead, whose connection is cut then. */
+  /**
+   * Notes a new answer; false when there will be none: the client has sent too many requests ahead, whose connection
+   * is cut then, or an answer before this one is the last (RFC 9112 §9.6).
+   */
   begin(socket: Duplex, response: ServerResponse): boolean {
     response.on('error', ignore)
-    if (this.#last) response.shouldKeepAlive = false
+    if (this.#last || this.#declined.has(response.req)) response.shouldKeepAlive = false
     const answers = this.#open.get(socket)
     if (answers === undefined) return true
+    if (answers.some((earlier) => !earlier.shouldKeepAlive)) return false
     while (answers[0]?.writableFinished === true) answers.shift()
     answers.push(response)
     if (answers.length <= MOST_PIPELINED) return true
@@ -48,7 +53,12 @@ export class Connections {
 
   /** True while a request of the connection is being worked on: its handler tells how it ends. */
   isOwing(socket: Duplex): boolean {
-    return this.#open.get(socket)?.some((response) => !response.writableFinished) === true
+    return this.#owed(socket).length > 0
+  }
+
+  /** Notes an upgrade that is not taken up: Node loses the bytes behind it, so its answer is the last of the connection. */
+  decline(request: IncomingMessage): void {
+    this.#declined.add(request)
   }
 
   /** Notes that the connection is no longer HTTP. */
@@ -56,10 +66,23 @@ export class Connections {
     this.#tunnels.add(socket)
   }
 
-  /** True while part of an answer is out: a second answer must not be written into it. */
+  /** Ends a connection with the answers owed, when all of them are to whole requests; says whether it does. */
+  endWithOwed(socket: Duplex): boolean {
+    const last = this.#owed(socket).at(-1)
+    if (last?.req.complete !== true) return false
+    if (last.headersSent && last.shouldKeepAlive) last.once('finish', () => socket.end())
+    last.shouldKeepAlive = false
+    return true
+  }
+
+  /** True while what is written now would be taken for another answer, or for part of one. */
   isAnswering(socket: Duplex): boolean {
-    const eldest = this.#open.get(socket)?.find((response) => !response.writableFinished)
-    return eldest?.headersSent === true
+    const owed = this.#owed(socket)
+    return owed.length > 1 || owed[0]?.headersSent === true
+  }
+
+  #owed(socket: Duplex): ServerResponse[] {
+    return this.#open.get(socket)?.filter((response) => !response.writableFinished) ?? []
   }
 
   /** From now on every answer ends its connection, also those that have not begun yet. */

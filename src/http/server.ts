@@ -59,7 +59,7 @@ export interface HttpServer {
 export function createHttpServer(options: ServerOptions, handlers: Handlers): HttpServer {
   const { log, metrics } = options
   const connections = new Connections()
-  const server = createServer(nodeOptions(options, handlers))
+  const server = createServer(nodeOptions(options, handlers, connections))
   server.maxHeadersCount = 0 // Node would cut the list short without a word; `maxHeaderSize` bounds it
   server.maxConnections = options.maxConnections ?? 16_384
 
@@ -105,6 +105,7 @@ export function createHttpServer(options: ServerOptions, handlers: Handlers): Ht
     const owing = connections.isOwing(socket)
     const left = error.code === 'ECONNRESET' || (owing && error.code === 'HPE_INVALID_EOF_STATE')
     if (left) socket.destroy()
+    else if (connections.endWithOwed(socket)) noted(deny(outcomeOf(error.code), 'bytes behind a request'), socket)
     // Not at once: the parser may object in the very tick in which a refusal is being written.
     else if (connections.isAnswering(socket)) setImmediate(() => socket.destroy())
     else malformed(socket, deny(outcomeOf(error.code), error.code ?? 'no code'))
@@ -131,7 +132,7 @@ function createNote({ log, metrics }: ServerOptions, connections: Connections) {
   }
 }
 
-function nodeOptions(options: ServerOptions, handlers: Handlers): NodeOptions {
+function nodeOptions(options: ServerOptions, handlers: Handlers, connections: Connections): NodeOptions {
   return {
     headersTimeout: options.headersTimeout ?? 10_000,
     requestTimeout: 0,
@@ -144,8 +145,11 @@ function nodeOptions(options: ServerOptions, handlers: Handlers): NodeOptions {
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 30_000,
-    shouldUpgradeCallback: ({ headers }) =>
-      handlers.upgrade !== undefined && headers.upgrade?.toLowerCase() === 'websocket',
+    shouldUpgradeCallback(request) {
+      const taken = handlers.upgrade !== undefined && request.headers.upgrade?.toLowerCase() === 'websocket'
+      if (!taken) connections.decline(request)
+      return taken
+    },
   }
 }
 
