@@ -27,6 +27,9 @@ import { Watch } from './watch.ts'
 
 type Controller = Dispatcher.DispatchController
 
+/** Nothing holds 1xx answers back while the client does not read; no service sends as many. */
+const MOST_INTERIM = 32
+
 /** Never reaches anyone: undici asks for a reason. */
 const gone = new Error('the exchange is over')
 
@@ -41,6 +44,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   /** Undefined until the request is on a connection. */
   #controller: Controller | undefined
   #attempts = 0
+  /** 1xx answers so far. */
+  #interim = 0
   /** A byte of an answer has come: from here on nothing is sent twice. */
   #answering = false
   #began = performance.now()
@@ -114,6 +119,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     const fault = faultOf(status, headers)
     if (fault !== undefined) controller.abort(new Error(fault))
     else if (status >= 200) this.#begin(status, headers)
+    else if ((this.#interim += 1) > MOST_INTERIM) controller.abort(new Error('too many interim answers'))
     else if (!request.legacy) res.writeInformation(status, interimFields(headers, plan.dropResponse))
   }
 

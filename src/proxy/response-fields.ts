@@ -50,9 +50,9 @@ export function faultOf(status: number, headers: IncomingHttpHeaders): string | 
   return 'a transfer coding other than chunked, which ends at us'
 }
 
-/** Fields of a 1xx answer. */
+/** Fields of a 1xx answer, which has no body and so no length (RFC 9110 §8.6). */
 export function interimFields(headers: IncomingHttpHeaders, drop: DropField): string[] {
-  const fields = responseFields(headers, drop)
+  const fields = responseFields(headers, (name) => name === 'content-length' || drop(name))
   return fields.flatMap((values, index) => {
     const name = fields[index - 1]
     if (index % 2 === 0 || typeof name !== 'string') return []
