@@ -15,7 +15,7 @@ import { deny, pass, type Verdict } from './verdict.ts'
 
 const MOST_HEADERS = 100
 const Allow = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' // RFC 9110 §15.5.6; which of them depends on the route
-const hostPattern = /^(?:[\w-][\w\-.]*|\[([0-9a-f:.]+)\])(?::(\d{1,5}))?$/i
+const hostPattern = /^(?:[\w-]+(?:\.[\w-]+)*\.?|\[([0-9a-f:.]+)\])(?::(\d{1,5}))?$/i
 const lengthPattern = /^(?:0|[1-9]\d{0,14})$/ // 15 digits: a number still tells each length from the next
 
 interface Fields {
