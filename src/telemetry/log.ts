@@ -7,6 +7,7 @@
  * @module
  */
 import { once } from 'node:events'
+import { constants, fstatSync, openSync } from 'node:fs'
 
 import { pino } from 'pino'
 
@@ -65,10 +66,17 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
 
 /** pino's buffered writer, with an end to every wait. */
 function createSink({ fd = 1, metrics, batch = 16 * 1024, capacity = 1024 * 1024 }: LoggerOptions) {
-  const destination = pino.destination({ fd, sync: false, minLength: batch, maxWrite: 4 * batch, maxLength: capacity })
   let gone = false // the reader, or the destination
   let waitingSince: number | undefined
   const stalled = () => waitingSince !== undefined && performance.now() - waitingSince > PATIENCE
+  const destination = pino.destination({
+    fd: withoutWaiting(fd),
+    sync: false,
+    minLength: batch,
+    maxWrite: 4 * batch,
+    maxLength: capacity,
+    retryEAGAIN: () => !stalled(), // later it is tried with the next batch
+  })
 
   // pino's writer measures and flattens all it holds on every write, so lines are gathered here and handed over by the batch.
   let gathered = ''
@@ -98,7 +106,11 @@ function createSink({ fd = 1, metrics, batch = 16 * 1024, capacity = 1024 * 1024
   destination.flushSync = () => {
     if (gone || stalled()) return
     handOver()
-    flushSync()
+    try {
+      flushSync()
+    } catch {
+      // the reader stalled meanwhile
+    }
   }
 
   const line = (json: string): void => {
@@ -120,5 +132,17 @@ function createSink({ fd = 1, metrics, batch = 16 * 1024, capacity = 1024 * 1024
       gone = true
       await ended.catch(() => destination.destroy())
     },
+  }
+}
+
+/**
+ * The same pipe, opened anew so that a write to a full one fails instead of waiting:
+ * a write that waits holds a thread, and at the end the whole process, for as long as its reader stalls.
+ */
+function withoutWaiting(fd: number): number {
+  try {
+    return fstatSync(fd).isFIFO() ? openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK) : fd
+  } catch {
+    return fd // not Linux, or a pipe that is not ours to open
   }
 }
