@@ -106,9 +106,20 @@ const spoofs: readonly (readonly [string, Pairs])[] = [
   ],
   [
     'the forwarding family',
-    ['X-Real-Ip', 'X-Scheme', 'Forwarded', 'Via', 'True-Client-Ip', 'CF-Connecting-IP', 'X-Client-IP', 'X-Host'].map(
-      (name) => [name, '127.0.0.1'] as const,
-    ),
+    [
+      'X-Real-Ip',
+      'X-Scheme',
+      'Forwarded',
+      'Via',
+      'True-Client-Ip',
+      'CF-Connecting-IP',
+      'X-Client-IP',
+      'X-Host',
+      'X-True-Client-IP',
+      'Client-Cert',
+      'Client_Cert',
+      'X-HTTP-Host-Override',
+    ].map((name) => [name, '127.0.0.1'] as const),
   ],
   ['CVE-2016-5385', [['Proxy', 'http://evil.test']]],
   [
