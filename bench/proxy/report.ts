@@ -30,6 +30,8 @@ export interface Run {
   readonly busy: number
 }
 
+const BUSY = 0.5 // load average before the first round, above which others share the two cores
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((one, other) => one - other)
   const middle = Math.floor(sorted.length / 2)
@@ -61,6 +63,7 @@ export function report(run: Run): string {
     ...waitTable(results),
     '',
     ...(skipped.length === 0 ? [] : [`Left out: ${skipped.join('; ')}.`, '']),
+    ...(run.busy > BUSY ? ['**The machine was busy with other things: do not believe the latencies.**', ''] : []),
     ...circumstances(run),
     '',
   ].join('\n')
