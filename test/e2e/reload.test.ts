@@ -33,7 +33,7 @@ suite('a reload', () => {
 version: 1
 listen: 127.0.0.1:0
 probes: 127.0.0.1:0
-grace: 10s
+grace: 25s
 upstreams: { service: "${services[version].url}" }
 authenticators:
   acme: { jwt: { issuer: "${issuer.name}", audience: orders-api, jwks_url: "${issuer.keys.url}" } }
@@ -100,8 +100,8 @@ ${more}`
   /** Every answer came from the service of one version or the other. */
   const assertServed = async (running: Load) => {
     const answers = await running.stop()
-    assert.deepEqual(Object.keys(tally(answers)), ['data 200'], JSON.stringify(tally(answers)))
-    for (const { text } of answers) assert.match(text, /^[ab]$/)
+    const failed = answers.filter(({ status, text }) => status !== 200 || !['a', 'b'].includes(text))
+    assert.deepEqual(failed.slice(0, 3), [], JSON.stringify(tally(answers)))
     return answers
   }
 
@@ -156,9 +156,10 @@ ${more}`
     assert.equal((await ask(gateway, 'GET /data', alice)).text, 'b')
   })
 
-  test('20 times by every way, and then SIGTERM, under load: no request fails', async () => {
+  test('20 times by every way, and then SIGTERM, under load: no request fails', async (t) => {
     await change('b')
     const flood = startFlood(gateway.url, { path: '/data', headers: alice }, 64)
+    t.after(() => flood.stop())
     const running = load()
     const before = await generation()
     for (const way of ['write', 'rename', 'swap', 'hangup'] as const)
@@ -170,7 +171,7 @@ ${more}`
     const ended = gateway.end('SIGTERM')
     await eventually('a balancer takes notice', async () => (await readiness()).statusCode === 503)
     const noticed = running.answers.length
-    await eventually('answers while draining', () => running.answers.length >= noticed + 500)
+    await eventually('answers while draining', () => running.answers.length >= noticed + 200)
     const [answers, totals] = [await assertServed(running), await flood.stop()]
     assert.equal(await ended, 0)
     assert.equal(totals.failed, 0, JSON.stringify(totals))

@@ -151,7 +151,7 @@ function floodByWrk(url: string, { path, headers = {} }: Omit<Ask, 'kind'>, conn
   const ended = new Promise((resolve) => child.once('close', resolve)).finally(() => process.off('exit', killed))
   return {
     async stop() {
-      child.kill('SIGINT') // wrk finishes with its report
+      child.kill('SIGINT') // wrk ends with its report
       await ended
       return readReport(report)
     },
