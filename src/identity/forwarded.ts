@@ -9,7 +9,7 @@
 import { isIP } from 'node:net'
 
 import { isAuthority } from '#request/admit.ts'
-import { plainAddress } from '#request/client-address.ts'
+import { hopAddress, plainAddress } from '#request/client-address.ts'
 import { headerValues, type Incoming } from '#request/incoming.ts'
 
 /** What the gateway knows of a request beside the request itself. */
@@ -46,7 +46,7 @@ function vouchedFor(request: Incoming, client: string): readonly string[] {
   const peer = plainAddress(request.peer)
   if (peer === client) return [peer]
   const hops = headerValues(request, 'x-forwarded-for').join(',').split(',')
-  const chain = hops.map((hop) => plainAddress(hop.trim()))
+  const chain = hops.map(hopAddress)
   return [client, ...chain.slice(chain.lastIndexOf(client) + 1), peer]
 }
 

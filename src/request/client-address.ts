@@ -32,12 +32,21 @@ export function clientAddress(request: Incoming, trusted: AddressTest): string {
   if (!trusted(client)) return client
   const hops = headerValues(request, 'x-forwarded-for').join(',').split(',')
   for (const hop of hops.toReversed()) {
-    const address = plainAddress(hop.trim())
+    const address = hopAddress(hop)
     if (isIP(address) === 0) return client
     client = address
     if (!trusted(address)) return address
   }
   return client
+}
+
+const withPort = /^(?:\[([0-9a-f:.]+)\](?::\d{1,5})?|(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5})$/i
+
+/** Address of one hop of `X-Forwarded-For`; some balancers write its port too. */
+export function hopAddress(hop: string): string {
+  const text = hop.trim()
+  const [, ipv6, ipv4] = withPort.exec(text) ?? []
+  return plainAddress(ipv6 ?? ipv4 ?? text)
 }
 
 /** The one spelling of an address: IPv4-mapped IPv6 as IPv4, IPv6 as RFC 5952 has it; anything else stays as it is. */

@@ -68,7 +68,16 @@ suite('clientAddress', () => {
     assert.equal(client('10.0.0.1', ''), '10.0.0.1')
     assert.equal(client('10.0.0.1', '203.0.113.5, unknown'), '10.0.0.1')
     assert.equal(client('10.0.0.1', '203.0.113.5, evil, 10.0.0.2'), '10.0.0.2')
-    assert.equal(client('10.0.0.1', '203.0.113.5:4711'), '10.0.0.1')
+  })
+
+  test('is read without the port that some balancers add', () => {
+    for (const hop of ['203.0.113.5:51234', ' 203.0.113.5:1 '])
+      assert.equal(client('10.0.0.1', hop), '203.0.113.5', hop)
+    for (const hop of ['[2001:db8::1]:443', '[2001:DB8:0::1]'])
+      assert.equal(client('10.0.0.1', hop), '2001:db8::1', hop)
+    assert.equal(client('10.0.0.1', '203.0.113.5, 10.0.0.2:8080'), '203.0.113.5')
+    for (const hop of ['203.0.113.5:', '203.0.113.5:port', '[::1', '[203.0.113.5]x', '1.2.3:80'])
+      assert.equal(client('10.0.0.1', hop), '10.0.0.1', hop)
   })
 
   test('is spelled in one way', () => {
