@@ -220,7 +220,7 @@ routes:
       const began = Date.now()
       const carol = issuer.as(`carol-${how}`)
       let passed = 0
-      const seen = await liveThrough([fault], 0, async () => {
+      const seen = await liveThrough([fault], 1000 + SLACK, async () => {
         await eventually('limits fall back', async () => (await metric('heimdall_limit_fallback')) === 1)
         await eventually('it says so', async () => (await readiness()).redis === 'down')
         assert.deepEqual(await readiness(), { statusCode: 200, status: 'degraded', redis: 'down', postgres: 'up' })
