@@ -14,7 +14,7 @@ import type { ApiKeyRecord, DirectoryReads, GrantsRecord, SessionRecord } from '
 import type { SqlStore } from './sql-store.ts'
 
 const DEADLINE = 450 // milliseconds, so that a caller has its answer within 500
-const MOST_READS = 100 // under way at once, most of them waiting for a connection
+const MOST_READS = 300 // under way at once, most of them waiting for a connection: what ten connections answer in time at some 10 ms each
 
 export interface SqlReads extends DirectoryReads {
   /** True when the database answers, for `/readyz`. */

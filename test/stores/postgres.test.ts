@@ -150,8 +150,8 @@ suite('Postgres', { skip: noPostgres }, () => {
     const burst = await Promise.all(Array.from({ length: 1000 }, () => timed(ask)))
     const busy = burst.filter(({ error }) => error instanceof CallRefused && error.reason === 'busy')
     const answered = burst.filter(({ error }) => error === undefined)
-    assert.equal(busy.length, 900)
-    assert.equal(answered.length, 100)
+    assert.equal(busy.length, 700)
+    assert.equal(answered.length, 300)
     assert.equal(await reads.ready(), true)
   })
 
