@@ -34,7 +34,7 @@ const later: readonly Later[] = [
   {
     path: ['workers'],
     what: 'more than one worker',
-    when: (value) => value === 'auto' || (Number.isInteger(Number(value)) && Number(value) > 1),
+    when: (value) => value === 'auto' || /^(?:[2-9]|[1-9]\d+)$/.test(scalarText(value)),
   },
   { path: ['authenticators', '*', 'introspection'], what: 'token introspection' },
   { path: ['authenticators', '*', 'mtls'], what: 'client certificates' },
@@ -50,6 +50,10 @@ const later: readonly Later[] = [
   { path: ['control'], what: 'the control plane' },
   { path: ['tls'], what: 'TLS on a listener' },
 ]
+
+function scalarText(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+}
 
 /** Finds what is not built yet and takes it out of the data, so that it is reported once. */
 export function refuseLater(data: unknown): Finding[] {

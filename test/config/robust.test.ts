@@ -47,6 +47,10 @@ suite('loading anything', () => {
     )
   })
 
+  test('never throws over a number that cannot even be turned into text', () => {
+    answer('workers: { toString: {} }')
+  })
+
   test('never throws, whatever becomes of a good file', () => {
     fc.assert(fc.property(mutant, answer), { numRuns: 200 })
   })
