@@ -22,13 +22,19 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Wall clock, milliseconds since the epoch. */
   readonly clock: () => number
-  /** Resolves with the name of the first SIGINT or SIGTERM; `again` resolves on the second. */
-  signals(): {
-    readonly first: Promise<string>
-    readonly again: Promise<string>
-    onHangup(action: () => void): void
-    stop(): void
-  }
+  /** Heeds signals from now on, instead of ending at once. */
+  signals(): Signals
+}
+
+/** The signals of a process that ends in its own time. */
+export interface Signals {
+  /** Resolves with the name of the first SIGINT or SIGTERM. */
+  readonly first: Promise<string>
+  /** Resolves with the second. */
+  readonly again: Promise<string>
+  onHangup(action: () => void): void
+  /** Leaves signals to the system again. */
+  stop(): void
 }
 
 export interface Command {

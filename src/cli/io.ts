@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Io } from './command.ts'
+import type { Io, Signals } from './command.ts'
 
 /** Milliseconds in which a second signal is the first one told twice: by the terminal to the whole group, and by npm to its child. */
 const ECHO = 250
@@ -19,7 +19,7 @@ export function processIo(): Io {
   }
 }
 
-function processSignals(): ReturnType<Io['signals']> {
+function processSignals(): Signals {
   const first = Promise.withResolvers<string>()
   const again = Promise.withResolvers<string>()
   let firstAt = Infinity

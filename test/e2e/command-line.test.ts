@@ -17,7 +17,7 @@ import { page } from '#cli/help.ts'
 
 import { fixed } from '../support/answers.ts'
 import { ask, outcomeOf } from '../support/ask.ts'
-import { heimdall } from '../support/command.ts'
+import { heimdall, launch } from '../support/command.ts'
 import { serve, type TestGateway } from '../support/gateway.ts'
 import { keeper } from '../support/keeper.ts'
 import { noPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts'
@@ -146,6 +146,17 @@ bad.yaml: 4 problems
 
 suite('serve', () => {
   const keep = keeper()
+
+  test('heeds signals that come while it starts: the database it is making is left in order', async () => {
+    const database = join(folder, 'starting')
+    const yaml = `${head('http://127.0.0.1:1')}grace: 1s\nstores: { postgres: "embedded:${database}" }\nroutes: [{ path: /a, public: true, upstream: service }]\n`
+    const starting = launch(['serve', '--config', fileOf('starting.yaml', yaml)])
+    await eventually('the database is being made', () => existsSync(join(database, 'lock')), 20_000)
+    assert.equal(starting.out(), '', 'still starting')
+    starting.child.kill('SIGHUP')
+    assert.equal((await starting.end()).code, 0)
+    assert.equal(existsSync(join(database, 'lock')), false)
+  })
 
   test('says in one line which address is taken, and ends', async () => {
     const upstream = keep(await startUpstream(fixed(200)))

@@ -17,7 +17,7 @@ import { startDemoService } from '../dev/demo-service.ts'
 import { DEV_DIRECTORY, ensureIssuer } from '../dev/issuer.ts'
 import { seed } from '../dev/seed.ts'
 import { printedTour, tour, type DemoSecrets } from '../dev/tour.ts'
-import { startGateway } from '../gateway/start.ts'
+import { startGateway, type Gateway } from '../gateway/start.ts'
 import type { Stores } from '../gateway/stores.ts'
 import { untilEnd } from './serve.ts'
 
@@ -36,10 +36,11 @@ export const dev: Command = {
     await ensureIssuer(join(DEV_DIRECTORY, 'issuer'))
     const loaded = readConfig(call, io)
     if (loaded === undefined) return 1
+    const signals = io.signals()
     try {
       const demo = await startDemoService(demoPort(loaded))
       try {
-        await runDemo(configPath(call), loaded, io)
+        await untilEnd(await startDemo(configPath(call), loaded, io), signals)
       } finally {
         await demo.close()
       }
@@ -47,6 +48,8 @@ export const dev: Command = {
     } catch (error) {
       io.err(`heimdall dev: ${errorText(error)}`)
       return 1
+    } finally {
+      signals.stop()
     }
   },
 }
@@ -57,7 +60,7 @@ function demoPort({ config }: Loaded): number {
   return url === undefined ? 0 : Number(new URL(url).port)
 }
 
-async function runDemo(path: string, loaded: Loaded, io: Io): Promise<void> {
+async function startDemo(path: string, loaded: Loaded, io: Io): Promise<Gateway> {
   const secrets = Promise.withResolvers<DemoSecrets>()
   const prepare = async ({ sql }: Stores) => {
     if (sql === undefined) throw new Error('the demo needs `stores.postgres`')
@@ -68,7 +71,7 @@ async function runDemo(path: string, loaded: Loaded, io: Io): Promise<void> {
   io.out(`\nHeimdall is on ${base}, its probes on ${urlOf(gateway.probes)}.`)
   io.out('Paste these into another terminal, in this folder; the numbers are the statuses to expect.\n')
   io.out(`${printedTour(tour(base, await secrets.promise))}\n`)
-  await untilEnd(gateway, io)
+  return gateway
 }
 
 function urlOf({ host, port }: Address): string {

@@ -5,7 +5,7 @@
  */
 import { errorText } from '#telemetry/error-text.ts'
 
-import type { Command, Io } from '../command.ts'
+import type { Command, Signals } from '../command.ts'
 import { configHelp, configOption, configPath, readConfig } from '../config-file.ts'
 import { startGateway, type Gateway } from '../gateway/start.ts'
 
@@ -25,22 +25,23 @@ export const serve: Command = {
   async run(call, io) {
     const loaded = readConfig(call, io)
     if (loaded === undefined) return 1
+    const signals = io.signals() // before the start: a signal that comes during it is heeded after it
     try {
-      await untilEnd(await startGateway({ path: configPath(call), loaded }, io), io)
+      await untilEnd(await startGateway({ path: configPath(call), loaded }, io), signals)
       return 0
     } catch (error) {
       io.err(`heimdall serve: ${errorText(error)}`)
       return 1
+    } finally {
+      signals.stop()
     }
   },
 }
 
 /** Waits for the signal to end, and ends. */
-export async function untilEnd(gateway: Gateway, io: Io): Promise<void> {
-  const signals = io.signals()
+export async function untilEnd(gateway: Gateway, signals: Signals): Promise<void> {
   signals.onHangup(() => gateway.reload())
   const ended = gateway.end(await signals.first)
   void signals.again.then((signal) => gateway.end(signal))
   await ended
-  signals.stop()
 }
