@@ -15,6 +15,7 @@ import { compileGate, type GateDeps } from '#gate/compile.ts'
 import type { Component } from '#http/health.ts'
 import type { Pools } from '#proxy/pools.ts'
 import { createServing, type Serving } from '#proxy/serving.ts'
+import { errorText } from '#telemetry/error-text.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
@@ -60,9 +61,25 @@ export function createVersions(first: Loaded, deps: VersionsDeps): Versions {
     current = serving
     generation += 1
     metrics.configGeneration.set(generation)
-    deps.pools.retain(serving.backends)
-    deps.gate.authn.keySets.retain(keySourcesOf(next.authenticators))
+    keepTo(serving, next)
     old.close()
+  }
+
+  /** What was checked may be gone when it is built, a CA file for instance: then nothing has changed. */
+  const tryToAdopt = (next: Config): string | undefined => {
+    try {
+      adopt(next)
+      return undefined
+    } catch (error) {
+      keepTo(current, config)
+      return errorText(error)
+    }
+  }
+
+  /** Lets go of connections and keys that no version in force uses. */
+  const keepTo = (serving: Serving, { authenticators }: Config): void => {
+    deps.pools.retain(serving.backends)
+    deps.gate.authn.keySets.retain(keySourcesOf(authenticators))
   }
 
   return {
@@ -81,16 +98,11 @@ export function createVersions(first: Loaded, deps: VersionsDeps): Versions {
     },
     reload() {
       const loaded = loadConfig(deps.path, { ...disk, env: deps.env })
-      const outcome = 'config' in loaded ? 'applied' : 'refused'
-      metrics.configReloads.inc({ outcome })
-      if ('config' in loaded) {
-        adopt(loaded.config)
-        refused = undefined
-        log.info({ generation, routes: config.routes.length }, 'configuration applied')
-      } else {
-        refused = `${loaded.problems.length} problems`
-        log.error({ generation, problems: explain(loaded.problems) }, 'configuration refused')
-      }
+      const problems = 'config' in loaded ? tryToAdopt(loaded.config) : explain(loaded.problems)
+      refused = problems === undefined ? undefined : 'the log says why' // probes show nothing of the file
+      metrics.configReloads.inc({ outcome: problems === undefined ? 'applied' : 'refused' })
+      if (problems === undefined) log.info({ generation, routes: config.routes.length }, 'configuration applied')
+      else log.error({ generation, problems }, 'configuration refused')
       return loaded.sources
     },
     close: () => current.close(),
