@@ -44,16 +44,19 @@ export function createHandler({ current, teller }: HandlerDeps) {
     try {
       const decision = decide(exchange.serving.gate, rawRequest(req))
       if (!(decision instanceof Promise)) return act(decision, exchange)
-      return decision.then((settled) => act(settled, exchange)).catch((defect: unknown) => abandon(teller, defect))
+      return decision.then((settled) => act(settled, exchange)).catch((defect: unknown) => abandon(exchange, defect))
     } catch (defect) {
-      abandon(teller, defect)
+      abandon(exchange, defect)
     }
   }
 }
 
-/** The listener answers defects; here they only leave the count of requests in flight. */
-function abandon(teller: Teller, defect: unknown): never {
-  teller.abandon()
+/** The listener answers and logs defects; here they are counted, among the requests of no route. */
+export function abandon(
+  { teller, serving, began }: Pick<Exchange, 'teller' | 'serving' | 'began'>,
+  defect: unknown,
+): never {
+  teller.abandon(serving.metricsOf(undefined), began)
   throw defect
 }
 

@@ -31,8 +31,8 @@ export interface Begun {
 export interface Teller {
   begin(): void
   end(begun: Begun, decision: Pick<Decision, 'evidence' | 'route'>, route: RouteMetrics, ended: Ended): void
-  /** Ends a request that a defect cut short. */
-  abandon(): void
+  /** Counts a request that a defect cut short, which the listener answers and logs; `began` as in `Begun`. */
+  abandon(route: RouteMetrics, began: number): void
 }
 
 export interface TellerDeps {
@@ -53,8 +53,9 @@ export function createTeller({ metrics, line, clock }: TellerDeps): Teller {
     begin() {
       inFlight += 1
     },
-    abandon() {
+    abandon(route, began) {
       inFlight -= 1
+      route.observe('internal_error', (performance.now() - began) / 1000)
     },
     end({ method, url, began }, { evidence, route }, routeMetrics, ended) {
       inFlight -= 1

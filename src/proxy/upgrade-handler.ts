@@ -14,7 +14,7 @@ import { refuseSocket } from '#http/respond.ts'
 import { denials } from '#request/denial.ts'
 import { deny, type Deny } from '#request/verdict.ts'
 
-import { forwardPlan, rawRequest, refusalContext, type HandlerDeps } from './handler.ts'
+import { abandon, forwardPlan, rawRequest, refusalContext, type HandlerDeps } from './handler.ts'
 import type { Serving } from './serving.ts'
 import type { Ended, Teller } from './tell.ts'
 import type { Tunnels } from './tunnels.ts'
@@ -39,8 +39,7 @@ export function createUpgradeHandler({ current, teller, tunnels }: HandlerDeps &
     try {
       act(await decide(exchange.serving.gate, rawRequest(req)), exchange)
     } catch (defect) {
-      teller.abandon()
-      throw defect
+      abandon(exchange, defect)
     }
   }
 }
