@@ -18,6 +18,7 @@ import { keeper } from '../support/keeper.ts'
 import { eventually } from '../support/processes.ts'
 import { connectRaw, exchange } from '../support/raw-client.ts'
 import { startUpstream, type Answer, type Upstream, type UpstreamRequest } from '../support/upstream.ts'
+import { standsStill } from '../support/wire.ts'
 
 const MiB = 1024 * 1024
 
@@ -239,14 +240,10 @@ routes:
       client.socket.pause()
       client.send(requestBytes('GET /s/bulk'))
       const connection = () => upstream.connections[upstream.requests.at(-1)?.connection ?? -1]
-      let written = -1
-      await eventually('the service stands still', async () => {
-        const now = connection()?.socket.bytesWritten ?? -1
-        const still = now === written && now > 0
-        written = now
-        await new Promise((resolve) => setTimeout(resolve, 150))
-        return still
-      })
+      const taken = () => connection()?.socket.bytesWritten ?? 0
+      await eventually('the answer begins', () => taken() > 0)
+      await standsStill(taken, 'the service')
+      const written = taken()
       assert.ok(written < 128 * MiB, `${written} bytes were taken`) // the kernel's own buffers grow to tens of MiB
       assert.ok(resident() - before < 40, `${resident() - before} MiB more`)
       client.destroy()

@@ -360,7 +360,7 @@ routes:
     assert.equal((await lineOf(idOf(asEvil)))['subject'], evil)
     assert.equal((await lineOf(idOf(inPath)))['path'], '/nowhere%0a%1b[31m%e2%80%a8')
     const whole = log()
-    // oxlint-disable-next-line no-control-regex
+    // oxlint-disable-next-line no-control-regex -- control characters are what the test looks for
     assert.doesNotMatch(whole, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/)
     for (const line of whole.trimEnd().split('\n')) assert.equal(typeof JSON.parse(line), 'object')
   })

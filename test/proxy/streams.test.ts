@@ -6,7 +6,7 @@ import { bulk, chunked, events, fixed, never, room } from '../support/answers.ts
 import { startForwarder, type Forwarder, type ForwarderOptions } from '../support/forwarder.ts'
 import { connectRaw, type RawClient } from '../support/raw-client.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
-import { until } from '../support/wire.ts'
+import { standsStill, until } from '../support/wire.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const MIB = 1024 * 1024
@@ -76,14 +76,17 @@ suite('forward, streams', () => {
   })
 
   test('sends the head before the body is there', async () => {
-    upstream.answer = (_request, { socket }) => {
+    const headSeen = Promise.withResolvers<void>()
+    upstream.answer = async (_request, { socket }) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Early: 1\r\n\r\n')
-      setTimeout(() => socket.write('hello'), 150)
+      await headSeen.promise
+      socket.write('hello')
     }
     await withForwarder({}, async (own) => {
       const client = await connectRaw(own.port)
       client.send(GET)
-      await client.until('x-early: 1', 100)
+      await client.until('x-early: 1')
+      headSeen.resolve()
       assert.equal((await client.response()).text, 'hello')
       client.destroy()
     })
@@ -167,7 +170,7 @@ suite('forward, large bodies', () => {
       client.socket.pause()
       client.send(GET)
       await until(() => sent > 0, 'the answer to begin')
-      await new Promise((resolve) => setTimeout(resolve, 300))
+      await standsStill(() => sent, 'the upstream')
       assert.ok(sent < TOTAL / 2, `${sent} MiB were sent`)
       client.destroy()
     })

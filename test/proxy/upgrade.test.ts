@@ -10,7 +10,7 @@ import { fixed, never, raw } from '../support/answers.ts'
 import { startForwarder, type Forwarder, type ForwarderOptions } from '../support/forwarder.ts'
 import { connectRaw, type RawClient } from '../support/raw-client.ts'
 import { startUpstream, type Answer, type Upstream } from '../support/upstream.ts'
-import { until } from '../support/wire.ts'
+import { standsStill, until } from '../support/wire.ts'
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
@@ -271,7 +271,8 @@ suite('upgrade, refusals', () => {
       more()
     })
     client.socket.pause()
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    await until(() => sent > 0, 'the answer to begin')
+    await standsStill(() => sent, 'the upstream')
     assert.ok(sent < 32, `${sent} MiB went out to a client that reads nothing`)
     client.destroy()
     await until(() => connection()?.closedAt !== undefined, 'the upstream to be closed')

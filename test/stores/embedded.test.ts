@@ -1,6 +1,7 @@
 /** @module */
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -79,19 +80,19 @@ suite('takeLock', () => {
     }
   })
 
-  test('is taken by one of many processes that find a stale one', (context) => {
-    const directory = temporary(context)
-    const path = join(directory, 'lock')
+  test('is taken by one of many processes that find a stale one', async (context) => {
+    const path = join(temporary(context), 'lock')
     const gone = spawnSync(process.execPath, ['-e', '']).pid
     writeFileSync(path, `${gone}\n`)
     const module = join(import.meta.dirname, '../../src/stores/lock-file.ts')
     const one = `
       const { takeLock } = await import(${JSON.stringify(module)})
       try { takeLock(${JSON.stringify(path)}); console.log('taken') } catch (error) { console.log(error.name) }
-      setTimeout(() => {}, 1500)`
-    const script = Array.from({ length: 6 }, () => '"$0" --input-type=module -e "$1" &').join('\n')
-    const said = execFileSync('/bin/sh', ['-c', `${script}\nwait`, process.execPath, one], { encoding: 'utf8' })
-    const lines = said.trim().split('\n').sort()
+      process.stdin.resume()` // stays until all have tried
+    const children = Array.from({ length: 6 }, () => spawn(process.execPath, ['--input-type=module', '-e', one]))
+    const said = await Promise.all(children.map(async (child) => String((await once(child.stdout, 'data'))[0]).trim()))
+    for (const child of children) child.stdin.end()
+    const lines = said.sort()
     assert.deepEqual(lines, [
       'DirectoryInUse',
       'DirectoryInUse',

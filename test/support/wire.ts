@@ -21,3 +21,15 @@ export async function until(condition: () => boolean, what: string, deadline = 5
     await sleep(5)
   }
 }
+
+/** Waits until a number has not changed over twenty looks, a tenth of a second at the least. */
+export async function standsStill(read: () => number, what: string): Promise<void> {
+  let last = read()
+  let same = 0
+  await until(() => {
+    const now = read()
+    same = now === last ? same + 1 : 0
+    last = now
+    return same >= 20
+  }, `${what} to stand still`)
+}
