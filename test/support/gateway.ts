@@ -12,6 +12,8 @@ import { createInterface } from 'node:readline'
 
 import { request } from 'undici'
 
+import { DEFECT } from '#cli/gateway/defects.ts'
+
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts')
 const START_DEADLINE = 20_000
 
@@ -39,6 +41,15 @@ export interface TestGateway {
   metrics(): Promise<string>
   /** Sends a signal and waits for the end; the exit code, or null after a signal. */
   end(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+/** No run of a gateway may meet an uncaught error, whatever its test was about. */
+function assertNoDefect(code: number | null, lines: readonly LogLine[], stderr: string): void {
+  const uncaught = lines.find(({ msg }) => msg === 'uncaught error: the process ends')
+  if (uncaught !== undefined || code === DEFECT)
+    throw new Error(`a defect ended the gateway: ${JSON.stringify(uncaught)}`)
+  const trace = /^\s+at .*\(?(?:file|node):/m
+  if (trace.test(stderr)) throw new Error(`the gateway wrote a stack trace to standard error:\n${stderr}`)
 }
 
 /**
@@ -111,6 +122,7 @@ export async function serve(
     async end(signal = 'SIGTERM') {
       child.kill(signal)
       const [code] = (await exited) as [number | null]
+      assertNoDefect(code, lines, stderr)
       return code
     },
   }

@@ -13,6 +13,7 @@ import { createMetrics } from '#telemetry/metrics.ts'
 import type { Address } from '#values/network.ts'
 
 import type { Io } from '../command.ts'
+import { endOnDefect } from './defects.ts'
 import { createListeners } from './listeners.ts'
 import { openStores, type Stores } from './stores.ts'
 import { createVersions } from './versions.ts'
@@ -58,6 +59,7 @@ async function start(parts: AsyncDisposableStack, options: StartOptions, io: Pic
   const { config } = loaded
   const metrics = createMetrics()
   const log = parts.adopt(createLogger({ level: config.log.level, metrics }), (it) => it.close())
+  parts.adopt(endOnDefect(log), (it) => it.stop())
   const stores = parts.adopt(await openStores(config.stores, { metrics, log }), (it) => it.close())
   await prepare?.(stores)
 
