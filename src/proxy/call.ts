@@ -9,11 +9,11 @@ import { denials } from '#request/denial.ts'
 import type { Incoming } from '#request/incoming.ts'
 import type { Deny } from '#request/verdict.ts'
 
-import type { DropField } from './response-fields.ts'
+import type { AnswerRules } from './response-fields.ts'
 import type { Upstream } from './upstream.ts'
 
 /** What the route says about forwarding. */
-export interface ForwardPlan {
+export interface ForwardPlan extends AnswerRules {
   readonly upstream: Upstream
   /** Path and query for the upstream, in origin-form. */
   readonly path: string
@@ -23,10 +23,6 @@ export interface ForwardPlan {
   readonly timeout?: number | undefined
   /** Most bytes of the request's body. */
   readonly maxBody: number
-  /** Names and values in turn, added to the answer. */
-  readonly responseHeaders: readonly string[]
-  /** Names, in lower case, that upstreams may not speak to clients. */
-  readonly dropResponse: DropField
 }
 
 /** A request to forward. */

@@ -99,7 +99,7 @@ function send(decision: Permitted, exchange: Exchange): void {
 }
 
 /** What the route says about forwarding this request. */
-export function forwardPlan({ route, request, target, evidence }: Permitted, serving: Serving): ForwardPlan {
+export function forwardPlan({ permit, route, request, target, evidence }: Permitted, serving: Serving): ForwardPlan {
   const responseHeaders = ['X-Request-Id', evidence.request_id]
   for (const [name, value] of Object.entries(answerHeaders(route, request, evidence))) responseHeaders.push(name, value)
   return {
@@ -110,6 +110,7 @@ export function forwardPlan({ route, request, target, evidence }: Permitted, ser
     maxBody: route.config.max_body,
     responseHeaders,
     dropResponse: serving.dropsOf(route),
+    personal: permit.principal !== undefined,
   }
 }
 

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 
 import type { ForwardPlan } from './call.ts'
-import { responseFields } from './response-fields.ts'
+import { answerFields } from './response-fields.ts'
 import { Watch } from './watch.ts'
 
 /** Where the answer goes. */
@@ -29,10 +29,7 @@ export function passAnswer(
   const onDrain = () => res.emit('drain')
   res.shouldKeepAlive = false
   res.assignSocket(socket)
-  res.writeHead(answer.statusCode ?? 502, [
-    ...responseFields(answer.headers, plan.dropResponse),
-    ...plan.responseHeaders,
-  ])
+  res.writeHead(answer.statusCode ?? 502, answerFields(answer.headers, plan))
   socket.on('drain', onDrain)
   watch.limit(plan.upstream.timeout.idle)
   answer.on('data', () => watch.moved())

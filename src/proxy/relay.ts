@@ -20,7 +20,7 @@ import { Delivery } from './delivery.ts'
 import { breakOff, endWith } from './endings.ts'
 import { failureCode, isConnectionFailure, isIdempotent } from './failure.ts'
 import { isConnectionBound, outgoing, wantsTrailers } from './outgoing.ts'
-import { faultOf, interimFields, isEventStream, responseFields, trailerFields } from './response-fields.ts'
+import { answerFields, faultOf, interimFields, isEventStream, trailerFields } from './response-fields.ts'
 import { Upload } from './upload.ts'
 import type { Asking } from './upstream.ts'
 import { Watch } from './watch.ts'
@@ -127,8 +127,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     const { plan, res } = this.#call
     if (status === 204) delete headers['content-length'] // RFC 9110 §8.6
     const length = headers['content-length']
-    const fields = responseFields(headers, plan.dropResponse, this.#wantsTrailers && length === undefined)
-    if (plan.responseHeaders.length > 0) fields.push(...plan.responseHeaders)
+    const fields = answerFields(headers, plan, this.#wantsTrailers && length === undefined)
     if (this.#upload !== undefined && !this.#upload.closed) res.shouldKeepAlive = false
     res.writeHead(status, fields)
 

@@ -14,6 +14,16 @@ export type Fields = (string | string[])[]
 /** Whether a field, by its lower-case name, is kept from clients. */
 export type DropField = (name: string) => boolean
 
+/** What the route and the decision say of an answer's fields. */
+export interface AnswerRules {
+  /** Names that upstreams may not speak to clients. */
+  readonly dropResponse: DropField
+  /** True when the answer was given to a proved identity. */
+  readonly personal: boolean
+  /** Names and values in turn, added to the answer. */
+  readonly responseHeaders: readonly string[]
+}
+
 /** Fields that a trailer section must not change (RFC 9110 §6.5.1). */
 const neverTrailers: ReadonlySet<string> = new Set([
   'authorization',
@@ -29,6 +39,18 @@ const neverTrailers: ReadonlySet<string> = new Set([
 ])
 const commonOptions: ReadonlySet<unknown> = new Set([undefined, 'keep-alive', 'close', 'Keep-Alive', 'Close'])
 
+/** Fields of the final answer to one caller's request: shared caches are kept from what only that caller may see. */
+export function answerFields(
+  headers: IncomingHttpHeaders,
+  { dropResponse, personal, responseHeaders }: AnswerRules,
+  trailers = false,
+): Fields {
+  if (personal) headers['cache-control'] = keptPrivate(headers['cache-control'])
+  const fields = responseFields(headers, dropResponse, trailers)
+  if (responseHeaders.length > 0) fields.push(...responseHeaders)
+  return fields
+}
+
 /** Fields of an answer. */
 export function responseFields(headers: IncomingHttpHeaders, drop: DropField, trailers = false): Fields {
   const named = commonOptions.has(headers.connection) ? undefined : connectionOptions(headers.connection)
@@ -40,6 +62,20 @@ export function responseFields(headers: IncomingHttpHeaders, drop: DropField, tr
     fields.push(name, value)
   }
   return fields
+}
+
+/** Directives by which a service has said itself whether shared caches may keep an answer (RFC 9111 §5.2.2). */
+const sharing = /(?:^|[\s,])(?:public|s-maxage|private|no-store)(?=[\s,=]|$)/i
+
+/**
+ * `Cache-Control` of an answer that was given to a proved identity: `private` joins what the service says,
+ * unless that speaks of shared caches already. They keep no answer to a request with `Authorization` (RFC 9111 §3.5),
+ * but know nothing of cookies and API keys.
+ */
+export function keptPrivate(said: string | string[] | undefined): string {
+  const directives = [said ?? []].flat().join(', ')
+  if (directives === '') return 'private'
+  return sharing.test(directives) ? directives : `${directives}, private`
 }
 
 /** Why an answer cannot be passed on whole, though it is well-formed; undefined for nearly all. */

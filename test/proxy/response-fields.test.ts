@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 
-import { interimFields, responseFields, trailerFields } from '#proxy/response-fields.ts'
+import { answerFields, interimFields, keptPrivate, responseFields, trailerFields } from '#proxy/response-fields.ts'
 
 const nothing = () => false
 
@@ -43,5 +43,37 @@ suite('response fields', () => {
       ['x-sum', '1'],
       ['x-sum', '2'],
     ])
+  })
+})
+
+suite('the answer to a proved identity', () => {
+  for (const [said, kept] of [
+    [undefined, 'private'],
+    ['', 'private'],
+    ['max-age=60', 'max-age=60, private'],
+    ['no-cache', 'no-cache, private'],
+    ['must-revalidate, max-age=0', 'must-revalidate, max-age=0, private'],
+    ['x-private', 'x-private, private'],
+    ['max-age=60, x-public=1', 'max-age=60, x-public=1, private'],
+    [['max-age=60', 'no-cache'], 'max-age=60, no-cache, private'],
+    ['private', 'private'],
+    ['max-age=60,PRIVATE', 'max-age=60,PRIVATE'],
+    ['private="set-cookie"', 'private="set-cookie"'],
+    ['no-store', 'no-store'],
+    ['public, max-age=60', 'public, max-age=60'],
+    ['s-maxage=60', 's-maxage=60'],
+    [['max-age=60', 'public'], 'max-age=60, public'],
+  ] as const)
+    test(`says ${kept} where the service says ${JSON.stringify(said)}`, () => {
+      assert.equal(keptPrivate(typeof said === 'object' ? [...said] : said), kept)
+    })
+
+  test('is left as it is when nobody was proved', () => {
+    const rules = { dropResponse: nothing, responseHeaders: ['X-Request-Id', 'a'] }
+    const headers = { 'cache-control': 'max-age=60', vary: 'Authorization' }
+    const fields = ['cache-control', 'max-age=60', 'vary', 'Authorization', 'X-Request-Id', 'a']
+    assert.deepEqual(answerFields({ ...headers }, { ...rules, personal: false }), fields)
+    assert.deepEqual(answerFields({ ...headers }, { ...rules, personal: true }), fields.with(1, 'max-age=60, private'))
+    assert.deepEqual(answerFields({}, { ...rules, personal: true }), ['cache-control', 'private', 'X-Request-Id', 'a'])
   })
 })

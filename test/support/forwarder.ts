@@ -58,6 +58,7 @@ export async function startForwarder(options: ForwarderOptions): Promise<Forward
     maxBody: 1024 ** 3,
     responseHeaders: [],
     dropResponse: (name) => name.startsWith('x-heimdall-'),
+    personal: false,
     ...options.plan,
   })
 
