@@ -12,6 +12,7 @@ import type { Metrics } from '#telemetry/metrics.ts'
 import { createVerifiedTokens, type VerifiedTokens } from './jwt/verified.ts'
 import { loadByDiscovery } from './key-sets/discovery.ts'
 import { filePace, loadFromFile } from './key-sets/file.ts'
+import { refuseMetadata } from './key-sets/lookup.ts'
 import { LoadedKeySet, type KeySet, type KeySetStatus } from './key-sets/key-set.ts'
 import type { KeySource, LoadKeys, Pace } from './key-sets/source.ts'
 import { loadFromUrl } from './key-sets/url.ts'
@@ -43,7 +44,8 @@ export interface KeySetsOptions {
 
 /** Makes the registry of the process. */
 export function createKeySets({ metrics, log, monotonic = () => performance.now() }: KeySetsOptions): KeySets {
-  const dispatcher = new Agent({ connections: 2, keepAliveTimeout: 1000, headersTimeout: 0, bodyTimeout: 0 })
+  const pace = { connections: 2, keepAliveTimeout: 1000, headersTimeout: 0, bodyTimeout: 0 }
+  const dispatcher = new Agent({ ...pace, connect: { lookup: refuseMetadata() } })
   const sets = new Map<string, LoadedKeySet>()
 
   const status = () => [...sets.values()].map((set) => set.status())

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isIP, isIPv6 } from 'node:net'
+import { BlockList, isIP, isIPv6 } from 'node:net'
 import { z } from 'zod'
 
 function isCidr(text: string): boolean {
@@ -62,4 +62,22 @@ const loopback = /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i
 /** True for names and addresses that never leave the machine. */
 export function isLoopback(host: string): boolean {
   return loopback.test(host)
+}
+
+/**
+ * Where clouds hand credentials to whatever runs on a machine: the whole link-local range (RFC 3927, RFC 4291 §2.5.6),
+ * and the addresses outside of it that some clouds chose.
+ */
+const metadata = new BlockList()
+metadata.addSubnet('169.254.0.0', 16, 'ipv4')
+metadata.addSubnet('fe80::', 10, 'ipv6')
+metadata.addSubnet('64:ff9b::169.254.0.0', 112, 'ipv6') // by NAT64 (RFC 6052)
+metadata.addAddress('100.100.100.200', 'ipv4') // Alibaba Cloud
+metadata.addAddress('fd00:ec2::254', 'ipv6') // AWS
+metadata.addAddress('fd20:ce::254', 'ipv6') // Google Cloud
+
+/** True for addresses that no service but a cloud's own has; `host` may have brackets, names are never one. */
+export function isMetadata(host: string): boolean {
+  const address = host.replace(/^\[(.*)\]$/, '$1')
+  return isIP(address) !== 0 && metadata.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
 }

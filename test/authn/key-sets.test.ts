@@ -3,12 +3,15 @@ import { mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, suite, test } from 'node:test'
+import { Agent } from 'undici'
 
 import { createKeySets, type KeySets } from '#authn/key-sets.ts'
+import { loadByDiscovery } from '#authn/key-sets/discovery.ts'
 import type { KeySource } from '#authn/key-sets/source.ts'
 import { silent } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 
+import { resolving } from '../support/resolver.ts'
 import { startJwksServer, type JwksServer, type Mode } from '../support/jwks-server.ts'
 import { eventually } from '../support/processes.ts'
 import { newSigner } from '../support/tokens.ts'
@@ -123,6 +126,8 @@ suite('keys by discovery', () => {
     'http://169.254.169.254/latest/meta-data',
     'https://169.254.169.254/latest/meta-data',
     'http://[fe80::1]/jwks',
+    'https://[::ffff:169.254.169.254]/jwks',
+    'https://[fd00:ec2::254]/jwks',
     'http://id.test/jwks',
     'file:///etc/passwd',
     'ftp://127.0.0.1/jwks',
@@ -137,6 +142,23 @@ suite('keys by discovery', () => {
       server.metadata = { issuer: server.origin, jwks_uri: url }
       assert.match((await load(byDiscovery())).error ?? '', /^url_refused/)
     })
+
+  test('are not fetched from this machine for an issuer elsewhere', async () => {
+    const connect = { lookup: resolving('127.0.0.1') } // to `id.test`, an address is not looked up
+    const dispatcher = new Agent({ connect })
+    const { port } = new URL(server.origin)
+    const issuer = `http://id.test:${port}`
+    for (const host of ['localhost', '127.0.0.1', '0.0.0.0', '[::]', '[::1]', '[::ffff:127.0.0.1]'])
+      for (const scheme of ['http', 'https']) {
+        server.metadata = { issuer, jwks_uri: `${scheme}://${host}:${port}/jwks` }
+        const loaded = await loadByDiscovery(issuer, dispatcher)(new AbortController().signal)
+        assert.equal(loaded.kind === 'failed' && loaded.outcome, 'url_refused', host)
+      }
+    server.metadata = { issuer, jwks_uri: `${issuer}/jwks` }
+    assert.equal((await loadByDiscovery(issuer, dispatcher)(new AbortController().signal)).kind, 'loaded')
+    assert.equal(server.count.jwks, 1)
+    await dispatcher.close()
+  })
 
   test('are reported missing when there is no metadata, or none that can be read', async () => {
     assert.match((await load(byDiscovery())).error ?? '', /^status: answered 404/)

@@ -20,6 +20,8 @@ suite('an authenticator of the file', () => {
     jwt(),
     jwt({ audience: ['a', 'b'] }),
     jwt({ jwks_url: 'https://id.test/jwks' }),
+    jwt({ jwks_url: 'https://10.0.0.1/jwks' }),
+    jwt({ issuer: 'http://169.254.169.254', jwks_file: '/etc/keys.json' }),
     jwt({ issuer: 'acme', jwks_file: '/etc/keys.json', claims: { roles: 'realm_access.roles' }, grants: 'both' }),
     jwt({ issuer: 'acme', secret: 's'.repeat(64), algorithms: ['HS512'] }),
     { session: {} },
@@ -48,6 +50,11 @@ suite('an authenticator of the file', () => {
       'jwks_file: cannot stand beside jwks_url: keys come from one place',
     ],
     [{ jwks_url: 'file:///a' }, 'jwks_url: must be an http:// or https:// URL without user or fragment'],
+    [
+      { jwks_url: 'http://169.254.169.254/jwks' },
+      'jwks_url: must not be an address at which clouds give credentials to machines',
+    ],
+    [{ issuer: 'http://[fe80::1]' }, 'issuer: must not be an address at which clouds give credentials to machines'],
     [{ algorithms: ['RS256', 'HS256'] }, 'algorithms: needs a secret for HS256'],
     [{ secret: 's'.repeat(32) }, 'algorithms: must list HS256, HS384 or HS512 and no other beside a secret'],
     [

@@ -4,7 +4,7 @@ import { suite, test } from 'node:test'
 
 import type { z } from 'zod'
 
-import { address, cidr, httpUrl, isLoopback } from '#values/network.ts'
+import { address, cidr, httpUrl, isLoopback, isMetadata } from '#values/network.ts'
 
 function problems(schema: z.ZodType, value: unknown): readonly string[] {
   const result = schema.safeParse(value)
@@ -121,5 +121,31 @@ suite('isLoopback', () => {
   ])
     test(`${JSON.stringify(host)} does not`, () => {
       assert.ok(!isLoopback(host))
+    })
+})
+
+suite('isMetadata', () => {
+  for (const url of [
+    'http://169.254.169.254/latest/meta-data',
+    'http://169.254.1.1',
+    'http://0xA9.254.43518',
+    'http://2852039166',
+    'http://169.254.169.254.',
+    'http://[::ffff:169.254.169.254]',
+    'http://[64:ff9b::a9fe:a9fe]',
+    'http://[fe80::1]',
+    'http://[febf::1]',
+    'http://[fd00:ec2::254]',
+    'http://100.100.100.200',
+  ])
+    test(`${url} leads to what only clouds offer`, () => {
+      assert.ok(isMetadata(new URL(url).hostname))
+    })
+
+  test('an address with a zone does too', () => assert.ok(isMetadata('fe80::1%eth0')))
+
+  for (const host of ['', 'id.test', '127.0.0.1', '10.0.0.1', '192.168.1.1', '[fd00::1]', '[fec0::1]', '169.254'])
+    test(`${JSON.stringify(host)} does not`, () => {
+      assert.ok(!isMetadata(host))
     })
 })

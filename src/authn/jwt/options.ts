@@ -5,7 +5,7 @@
  */
 import { z } from 'zod'
 
-import { httpUrl } from '#values/network.ts'
+import { httpUrl, isMetadata } from '#values/network.ts'
 import { duration } from '#values/units.ts'
 
 import { algorithms, asymmetric, isSymmetric, signings } from './algorithms.ts'
@@ -70,6 +70,10 @@ const unchecked = z.strictObject({
 
 type Unchecked = z.output<typeof unchecked>
 
+function leadsToMetadata(url: string | undefined): boolean {
+  return url !== undefined && URL.canParse(url) && isMetadata(new URL(url).hostname)
+}
+
 /** Options that belong together; each complaint stands at the option to change. */
 function complaints(options: Unchecked): [keyof Unchecked, string][] {
   const sources = (['jwks_url', 'jwks_file', 'secret'] as const).filter((key) => options[key] !== undefined)
@@ -79,6 +83,9 @@ function complaints(options: Unchecked): [keyof Unchecked, string][] {
   if (second !== undefined) found.push([second, `cannot stand beside ${sources[0]}: keys come from one place`])
   if (sources.length === 0 && !httpUrl().safeParse(options.issuer).success)
     found.push(['issuer', 'must be an http:// or https:// URL, or jwks_url or jwks_file must say where the keys are'])
+  const from = sources.length === 0 ? 'issuer' : 'jwks_url'
+  if (leadsToMetadata(options[from]))
+    found.push([from, 'must not be an address at which clouds give credentials to machines'])
   if (options.secret === undefined && symmetric.length > 0)
     found.push(['algorithms', `needs a secret for ${symmetric.join(', ')}`])
   const least = Math.max(...symmetric.map((algorithm) => signings[algorithm].bytes))

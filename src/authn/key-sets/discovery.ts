@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { isIPv4 } from 'node:net'
+import { BlockList, isIP, isIPv6 } from 'node:net'
 import type { Dispatcher } from 'undici'
 
-import { isLoopback } from '#values/network.ts'
+import { isLoopback, isMetadata } from '#values/network.ts'
 
 import { parseObject } from '../jwt/json.ts'
 import { failed, type LoadKeys } from './source.ts'
@@ -40,12 +40,19 @@ function mayFetch(url: string, issuer: string): boolean {
   if (!URL.canParse(url)) return false
   const { protocol, hostname, username } = new URL(url)
   const home = new URL(issuer)
-  if (username !== '' || isLinkLocal(hostname)) return false
-  if (isLoopback(hostname)) return isLoopback(home.hostname) && /^https?:$/.test(protocol)
+  if (username !== '' || isMetadata(hostname)) return false
+  if (isHere(hostname)) return isHere(home.hostname) && /^https?:$/.test(protocol)
   return protocol === 'https:' || (protocol === 'http:' && home.protocol === 'http:' && hostname === home.hostname)
 }
 
-/** Where clouds keep the credentials of machines (RFC 3927, RFC 4291 §2.5.6). */
-function isLinkLocal(hostname: string): boolean {
-  return isIPv4(hostname) ? hostname.startsWith('169.254.') : /^\[fe[89ab]/i.test(hostname)
+const here = new BlockList()
+here.addSubnet('127.0.0.0', 8, 'ipv4')
+here.addSubnet('0.0.0.0', 8, 'ipv4') // connects to loopback
+here.addAddress('::1', 'ipv6')
+here.addAddress('::', 'ipv6')
+
+/** True for this machine in every spelling; IPv4 within IPv6 counts. */
+function isHere(hostname: string): boolean {
+  const address = hostname.replace(/^\[(.*)\]$/, '$1')
+  return isLoopback(hostname) || (isIP(address) !== 0 && here.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
 }
