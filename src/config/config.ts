@@ -44,6 +44,8 @@ export interface RouteConfig {
   readonly timeout?: number
   /** Bytes. */
   readonly max_body: number
+  /** Bytes per second and milliseconds; absent: clients may be as slow as they like. */
+  readonly pace?: { readonly at_least: number; readonly slack: number }
   readonly cors?: CorsOptions
   readonly allow_clients?: readonly string[]
   readonly deny_clients: readonly string[]

@@ -18,6 +18,7 @@ import type { ConfigFile } from './schema.ts'
 
 const STALE_WHEN_SERVED = 60_000
 const LARGEST_BODY = 10 * 1024 ** 2
+const PACE = { at_least: 500, slack: 20_000 }
 
 /** Merges one route; `file` has the defaults and the named limits. */
 export function mergeRoute(file: ConfigFile, route: RouteFile, source: Source): RouteConfig {
@@ -34,6 +35,7 @@ export function mergeRoute(file: ConfigFile, route: RouteFile, source: Source): 
       headers: keys.headers,
       require: route.require ?? (open ? undefined : defaults.require),
       timeout: keys.timeout,
+      pace: keys.pace === 'off' ? undefined : (keys.pace ?? PACE),
       cors: keys.cors,
       allow_clients: keys.allow_clients,
       strip_prefix: keys.strip_prefix,

@@ -12,7 +12,7 @@ import { limitSchema } from '#ratelimit/limit.ts'
 import { encodedKinds } from '#request/target.ts'
 import { corsOptions } from '#routing/cors.ts'
 import { cidr } from '#values/network.ts'
-import { duration, size } from '#values/units.ts'
+import { duration, size, speed } from '#values/units.ts'
 
 import { name } from './names.ts'
 
@@ -45,6 +45,18 @@ const staleness = z.union([
   }),
 ])
 
+const pace = z.union([
+  z.literal('off'),
+  z.strictObject({
+    at_least: speed()
+      .prefault('500B/s')
+      .meta({ description: 'How fast bodies must move while we wait for the client.' }),
+    slack: duration({ min: '100ms', max: '1h' }).prefault('20s').meta({
+      description: 'How far behind that a client may fall, pauses included.',
+    }),
+  }),
+])
+
 const shared = {
   upstream: name().optional().meta({ description: 'Name of the upstream that gets the requests.' }),
   authenticate: z.array(name()).optional().meta({
@@ -69,6 +81,10 @@ const shared = {
     description: "How long a whole answer may take. Default none: the upstream's own timeouts hold.",
   }),
   max_body: size().optional().meta({ description: 'Largest request body. Default 10MiB.' }),
+  pace: pace.optional().meta({
+    description:
+      'How slowly a client may send or take a body, so that it holds no connection of the upstream for nothing: 408 or a cut when it is slower. Default { at_least: 500B/s, slack: 20s }; off for uploads that pause on purpose.',
+  }),
   cors: corsOptions.optional().meta({ description: 'Which pages of other origins may call this route.' }),
   allow_clients: z.array(cidr()).optional().meta({ description: 'Networks that may call; everybody when absent.' }),
   deny_clients: z

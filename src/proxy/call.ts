@@ -9,6 +9,7 @@ import { denials } from '#request/denial.ts'
 import type { Incoming } from '#request/incoming.ts'
 import type { Deny } from '#request/verdict.ts'
 
+import type { Pace } from './pace.ts'
 import type { AnswerRules } from './response-fields.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -23,6 +24,8 @@ export interface ForwardPlan extends AnswerRules {
   readonly timeout?: number | undefined
   /** Most bytes of the request's body. */
   readonly maxBody: number
+  /** How slowly the client may send and take bodies; as slowly as it likes when absent. */
+  readonly pace?: Pace | undefined
 }
 
 /** A request to forward. */

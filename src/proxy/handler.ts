@@ -108,6 +108,7 @@ export function forwardPlan({ permit, route, request, target, evidence }: Permit
     client: evidence.client ?? request.peer,
     timeout: route.config.timeout,
     maxBody: route.config.max_body,
+    pace: route.config.pace,
     responseHeaders,
     dropResponse: serving.dropsOf(route),
     personal: permit.principal !== undefined,

@@ -20,6 +20,7 @@ import { Delivery } from './delivery.ts'
 import { breakOff, endWith } from './endings.ts'
 import { failureCode, isConnectionFailure, isIdempotent } from './failure.ts'
 import { isConnectionBound, outgoing, wantsTrailers } from './outgoing.ts'
+import { takeWithin } from './pace.ts'
 import { answerFields, faultOf, interimFields, isEventStream, trailerFields } from './response-fields.ts'
 import { Upload } from './upload.ts'
 import type { Asking } from './upstream.ts'
@@ -55,6 +56,10 @@ export class Relay implements Dispatcher.DispatchHandler {
   #bytes = 0
   /** Length of the answer; NaN when unknown. */
   #length = Number.NaN
+  /** Milliseconds an answer may pause. */
+  #idle: number
+  /** True while the answer waits for the client to take it. */
+  #untaken = false
   #over = false
 
   constructor(asking: Asking, call: Call, done: (outcome: Outcome) => void) {
@@ -62,6 +67,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#call = call
     this.#done = done
     this.#wantsTrailers = wantsTrailers(call.request)
+    this.#idle = call.plan.upstream.timeout.idle
     this.#watch = new Watch(call.plan.timeout ?? Infinity, this.#expire)
   }
 
@@ -81,6 +87,8 @@ export class Relay implements Dispatcher.DispatchHandler {
     const { request, plan, req, res, expectsContinue = false } = this.#call
     return new Upload(req, {
       most: plan.maxBody,
+      pace: plan.pace,
+      waits: (milliseconds) => this.#watch.waits(milliseconds),
       begin: () => {
         if (expectsContinue && !request.legacy && !res.headersSent) res.writeContinue()
       },
@@ -135,8 +143,10 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#status = status
     this.#length = Number(length ?? Number.NaN)
     this.#delivery?.answered(status)
-    if (isEventStream(headers)) this.#watch.lift()
-    else this.#watch.limit(plan.upstream.timeout.idle)
+    if (isEventStream(headers)) {
+      this.#idle = Infinity
+      this.#watch.lift()
+    } else this.#watch.limit(this.#idle)
     queueMicrotask(this.#flush)
   }
 
@@ -154,13 +164,23 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.#bytes === this.#length && this.#upload === undefined) endWith(res, chunk)
     else if (!res.write(chunk)) {
       controller.pause()
+      this.#awaitClient()
       res.once('drain', this.#resume)
     }
   }
 
   #resume = (): void => {
-    this.#watch.moved()
+    if (this.#over) return
+    this.#untaken = false
+    this.#watch.limit(this.#idle)
     this.#controller?.resume()
+  }
+
+  /** From now on it is the client that the answer waits for, also that of an event stream. */
+  #awaitClient(): void {
+    const { plan, res } = this.#call
+    this.#untaken = true
+    this.#watch.limit(takeWithin(res.writableLength, plan.pace, plan.upstream.timeout.idle))
   }
 
   onResponseEnd(_controller: Controller, trailers: IncomingHttpHeaders): void {
@@ -171,6 +191,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     }
     this.#delivery?.finished()
     const { plan, res } = this.#call
+    if (res.writableLength > 0) this.#awaitClient()
     if (res.writableEnded || res.destroyed) return
     if (this.#wantsTrailers) res.addTrailers(trailerFields(trailers, plan.dropResponse))
     this.#upload?.release()
@@ -207,7 +228,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   #expire = (): void => {
-    if (this.#upload?.starving === true) this.#end('request_timeout', new Error('the body stalled'))
+    if (this.#upload?.starving === true) this.#end('request_timeout', new Error('the body came too slowly'))
+    else if (this.#untaken) this.#end('client_closed', new Error('the client took its answer too slowly'))
     else this.#end('upstream_timeout', new Error('a deadline passed'))
   }
 
@@ -221,6 +243,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   #end(code: DenialCode, error: Error): void {
     const { res, request } = this.#call
     const begun = this.#status !== 0
+    if (code === 'request_timeout') res.shouldKeepAlive = false // RFC 9110 §15.5.9
     this.#delivery?.failed(code, error)
     this.#settle(begun || code === 'client_closed' ? 'answered' : 'unanswered', code, error)
     if (begun) breakOff(res, request.legacy)

@@ -9,11 +9,17 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 
+import { Patience, type Pace } from './pace.ts'
+
 export interface UploadOptions {
   /** Most bytes; matters for bodies of unknown length. */
   readonly most: number
+  /** How slow the client may be. */
+  readonly pace: Pace | undefined
   /** Called once, when the upstream is there and the first bytes are wanted. */
   readonly begin: () => void
+  /** Called when the upstream begins to wait for the client, with the milliseconds it may; with Infinity when it no longer does. */
+  readonly waits: (milliseconds: number) => void
   /** Called once, when there are more bytes than allowed. */
   readonly tooLarge: () => void
 }
@@ -23,6 +29,7 @@ export class Upload extends Readable {
   starving = false
   #request: IncomingMessage
   #options: UploadOptions
+  #patience: Patience
   #size = 0
   #begun = false
 
@@ -30,11 +37,13 @@ export class Upload extends Readable {
     super({ highWaterMark: 64 * 1024 })
     this.#request = request
     this.#options = options
+    this.#patience = new Patience(options.pace)
     this.on('error', () => {}) // undici destroys it with an error it also reports to the handler
   }
 
   override _read(): void {
     this.starving = true
+    this.#options.waits(this.#patience.begin(performance.now()))
     if (!this.#begun) {
       this.#begun = true
       this.#options.begin()
@@ -55,8 +64,13 @@ export class Upload extends Readable {
   }
 
   #detach(): void {
-    this.starving = false
+    this.#fed()
     this.#request.off('data', this.#onData).off('end', this.#onEnd)
+  }
+
+  #fed(): void {
+    if (this.starving) this.#options.waits(Infinity)
+    this.starving = false
   }
 
   #onData = (chunk: Buffer): void => {
@@ -67,12 +81,13 @@ export class Upload extends Readable {
       this.#options.tooLarge()
       return
     }
-    this.starving = false
+    this.#fed()
+    this.#patience.earn(chunk.length, performance.now())
     if (!this.push(chunk)) this.#request.pause()
   }
 
   #onEnd = (): void => {
-    this.starving = false
+    this.#fed()
     this.push(null)
   }
 }

@@ -13,7 +13,10 @@ export class Watch {
   #limit = Infinity
   /** When the whole exchange must be over. */
   #end: number
+  /** When the client must have sent something. */
+  #sentBy = Infinity
   #timer: NodeJS.Timeout | undefined
+  #lastLook: NodeJS.Immediate | undefined
   #firesAt = Infinity
 
   /** @param total milliseconds for the whole exchange; Infinity without a deadline */
@@ -35,6 +38,12 @@ export class Watch {
     if (this.#due() < this.#firesAt) this.#arm()
   }
 
+  /** Within `milliseconds` this must be said again; Infinity: it need not. */
+  waits(milliseconds: number): void {
+    this.#sentBy = performance.now() + milliseconds
+    if (this.#due() < this.#firesAt) this.#arm()
+  }
+
   /** Lets the exchange last as long as it likes: for event streams. */
   lift(): void {
     this.#limit = Infinity
@@ -43,11 +52,12 @@ export class Watch {
 
   stop(): void {
     clearTimeout(this.#timer)
+    clearImmediate(this.#lastLook)
     this.#firesAt = -Infinity
   }
 
   #due(): number {
-    return Math.min(this.#moved + this.#limit, this.#end)
+    return Math.min(this.#moved + this.#limit, this.#end, this.#sentBy)
   }
 
   #arm(): void {
@@ -58,8 +68,13 @@ export class Watch {
     this.#timer = setTimeout(this.#check, Math.min(wait, 2 ** 31 - 1))
   }
 
+  /** After a pause of our own, what has come meanwhile is read before anybody is given up. */
   #check = (): void => {
-    if (this.#due() - performance.now() > 1) this.#arm()
-    else this.#expire()
+    if (this.#isEarly()) this.#arm()
+    else this.#lastLook = setImmediate(() => (this.#isEarly() ? this.#arm() : this.#expire()))
+  }
+
+  #isEarly(): boolean {
+    return this.#due() - performance.now() > 1
   }
 }

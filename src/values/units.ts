@@ -1,5 +1,5 @@
 /**
- * Values with units, as people write them in the file: `250ms`, `64KiB`, `100/min`.
+ * Values with units, as people write them in the file: `250ms`, `64KiB`, `500B/s`, `100/min`.
  *
  * @module
  */
@@ -9,6 +9,7 @@ const durationUnits = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d:
 const sizeUnits = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
 const durationPattern = /^(\d{1,9})(ms|s|m|min|h|d)$/
 const sizePattern = /^(\d{1,9})(B|KiB|MiB|GiB)$/
+const speedPattern = /^(\d{1,9}(?:B|KiB|MiB|GiB))\/s$/
 const ratePattern = /^([1-9]\d{0,8})\/(s|m|min|h|d|\d{1,9}(?:ms|s|m|min|h|d))$/
 
 /** Milliseconds of a text that `durationPattern` accepts. */
@@ -36,6 +37,7 @@ function rateOf(text: string): Rate {
 // Bounds are checked as `!(value < least)`: NaN, which a malformed text gives, has been complained about already.
 const durationHint = 'must be a duration such as 250ms, 30s, 5m or 1h'
 const sizeHint = 'must be a size such as 64KiB or 1MiB'
+const speedHint = 'must be bytes per second such as 500B/s or 64KiB/s'
 const rateHint = 'must be a rate such as 100/min or 5/10s'
 
 /**
@@ -60,6 +62,17 @@ export function size() {
     .transform(bytes)
 }
 
+/** Schema of a speed such as `64KiB/s`; its output is a number of bytes per second, at least one. */
+export function speed() {
+  const amount = (text: string) => bytes(text.slice(0, -'/s'.length))
+  return z
+    .string(speedHint)
+    .regex(speedPattern, speedHint)
+    .refine((text) => !(amount(text) < 1), 'must be at least 1B/s')
+    .refine((text) => !(amount(text) > Number.MAX_SAFE_INTEGER), 'is too large to be counted')
+    .transform(amount)
+}
+
 /** Schema of a rate such as `100/min` or `5/10s`; its period is at least one second and at most a year. */
 export function rate() {
   return z
@@ -68,4 +81,13 @@ export function rate() {
     .refine((text) => !(rateOf(text).period < 1000), 'must have a period of at least 1s')
     .refine((text) => !(rateOf(text).period > milliseconds('366d')), 'must have a period of at most 366d')
     .transform(rateOf)
+}
+
+/** Schema of a share such as `50%`, whole percents from 1 to 100; its output is a number from 0 to 1. */
+export function share() {
+  const hint = 'must be a share such as 50%'
+  return z
+    .string(hint)
+    .regex(/^(?:100|[1-9]\d?)%$/, hint)
+    .transform((text) => Number(text.slice(0, -1)) / 100)
 }

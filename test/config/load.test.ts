@@ -44,12 +44,27 @@ suite('loading', () => {
         when_stale: 'deny',
         forward_credential: false,
         max_body: 10 * 1024 ** 2,
+        pace: { at_least: 500, slack: 20_000 },
         deny_clients: [],
         allow_encoded: [],
         websocket: true,
         source: { file: 'heimdall.yaml', line: 5 },
       },
     ])
+  })
+
+  test('takes the pace of clients from the route, the defaults or itself', () => {
+    const config = good(`${head}
+defaults: { upstream: orders, authenticate: [acme], pace: { at_least: 1KiB/s } }
+routes:
+  - { path: /a }
+  - { path: /b, pace: { slack: 1m } }
+  - { path: /c, pace: off }
+`)
+    assert.deepEqual(
+      config.routes.map(({ pace }) => pace),
+      [{ at_least: 1024, slack: 20_000 }, { at_least: 500, slack: 60_000 }, undefined],
+    )
   })
 
   test('says that a file is not there', () => {

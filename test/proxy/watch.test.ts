@@ -35,6 +35,36 @@ suite('the watch', () => {
     assert.ok((other.fired[0] ?? 0) >= 195)
   })
 
+  test('fires when what is waited for has not come, whatever else moves', async () => {
+    const { watch, fired } = watched()
+    watch.limit(5000)
+    watch.waits(60)
+    watch.moved()
+    await until(() => fired.length > 0, 'the watch')
+    assert.ok((fired[0] ?? 0) >= 55 && (fired[0] ?? Infinity) < 200, `${fired[0]} ms`)
+
+    const other = watched()
+    other.watch.waits(30)
+    other.watch.waits(Infinity)
+    const control = watched()
+    control.watch.waits(80)
+    await until(() => control.fired.length > 0, 'the control')
+    assert.deepEqual(other.fired, [])
+  })
+
+  test('looks once more at what came during a pause of the process', async () => {
+    const { watch, fired } = watched()
+    watch.limit(50)
+    const arrives = new MessageChannel()
+    arrives.port1.on('message', () => watch.moved())
+    const ended = performance.now() + 120
+    arrives.port2.postMessage('arrived meanwhile')
+    while (performance.now() < ended); // as a long computation would
+    await until(() => fired.length > 0, 'the watch')
+    arrives.port1.close()
+    assert.ok((fired[0] ?? 0) >= 165, `${fired[0]} ms`)
+  })
+
   test('never fires once stopped or lifted', async () => {
     const stopped = watched()
     stopped.watch.limit(20)

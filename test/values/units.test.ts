@@ -4,7 +4,7 @@ import { suite, test } from 'node:test'
 import * as fc from 'fast-check'
 import type { z } from 'zod'
 
-import { duration, milliseconds, rate, size } from '#values/units.ts'
+import { duration, milliseconds, rate, size, speed } from '#values/units.ts'
 
 function problems(schema: z.ZodType, value: unknown): readonly string[] {
   const result = schema.safeParse(value)
@@ -66,6 +66,27 @@ suite('size', () => {
 
   test('refuses what a number cannot tell exactly', () => {
     assert.deepEqual(problems(size(), '999999999GiB'), ['is too large to be counted'])
+  })
+})
+
+suite('speed', () => {
+  for (const [text, expected] of [
+    ['1B/s', 1],
+    ['500B/s', 500],
+    ['64KiB/s', 65_536],
+  ] as const)
+    test(`${text} is ${expected} bytes per second`, () => {
+      assert.equal(speed().parse(text), expected)
+    })
+
+  for (const value of ['', '500', '500B', '500/s', '500B/min', '500 B/s', '-1B/s', 'B/s', 500])
+    test(`refuses ${JSON.stringify(value)} with one message`, () => {
+      assert.deepEqual(problems(speed(), value), ['must be bytes per second such as 500B/s or 64KiB/s'])
+    })
+
+  test('refuses none at all and what a number cannot tell exactly', () => {
+    assert.deepEqual(problems(speed(), '0KiB/s'), ['must be at least 1B/s'])
+    assert.deepEqual(problems(speed(), '999999999GiB/s'), ['is too large to be counted'])
   })
 })
 
