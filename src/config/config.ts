@@ -14,6 +14,7 @@ import type { EncodedKind } from '#request/target.ts'
 import type { CorsOptions } from '#routing/cors.ts'
 import type { Address } from '#values/network.ts'
 
+import type { OverloadOptions } from './overload.ts'
 import type { UpstreamOptions } from './upstream.ts'
 
 /** Where a route is written, for messages. */
@@ -72,5 +73,6 @@ export interface Config {
   readonly roles: Readonly<Record<string, readonly string[]>>
   readonly identity: { readonly headers: IdentityHeaders }
   readonly routes: readonly RouteConfig[]
+  readonly overload: OverloadOptions
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
 }

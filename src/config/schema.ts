@@ -14,6 +14,7 @@ import { address, cidr } from '#values/network.ts'
 import { duration } from '#values/units.ts'
 
 import { name } from './names.ts'
+import { overloadSchema } from './overload.ts'
 import { riskNames } from './risk-names.ts'
 import { defaultsSchema, routeSchema } from './route.ts'
 import { storesSchema } from './stores.ts'
@@ -74,6 +75,9 @@ export const fileSchema = z
     }),
     accept_risk: z.array(z.enum(riskNames)).default([]).meta({
       description: 'Dangerous settings that are meant, by name.',
+    }),
+    overload: overloadSchema.prefault({}).meta({
+      description: 'How much is taken on; what is more is refused with 503 and Retry-After.',
     }),
     log: logSchema.prefault({}).meta({ description: 'What is logged.' }),
   })

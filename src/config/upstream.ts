@@ -6,6 +6,7 @@
 import { z } from 'zod'
 
 import { httpUrl } from '#values/network.ts'
+import { share } from '#values/share.ts'
 import { duration } from '#values/units.ts'
 
 const targetUrl = () =>
@@ -34,13 +35,8 @@ const timeout = z.strictObject({
   }),
 })
 
-const percent = z
-  .string()
-  .regex(/^(?:100|[1-9]\d?)%$/, 'must be a share such as 50%')
-  .transform((text) => Number(text.slice(0, -1)) / 100)
-
 const breaker = z.strictObject({
-  errors: percent.prefault('50%').meta({ description: 'Share of failed attempts that opens the breaker.' }),
+  errors: share().prefault('50%').meta({ description: 'Share of failed attempts that opens the breaker.' }),
   of_at_least: z.int().min(1).default(20).meta({ description: 'Attempts in the window before the share counts.' }),
   window: duration({ min: '1s', max: '10m' }).prefault('10s').meta({ description: 'How far back attempts count.' }),
   open_for: duration({ min: '100ms', max: '10m' })

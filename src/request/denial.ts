@@ -191,6 +191,12 @@ export const denials = {
   },
 
   // Ourselves.
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    detail: 'The gateway has more to do than it can; `Retry-After` says when to try again.',
+    retry_after: 1,
+  },
   client_closed: { status: 499, title: 'Client closed request', detail: 'The client went away before the answer.' },
   internal_error: {
     status: 500,

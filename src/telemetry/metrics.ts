@@ -48,6 +48,18 @@ export function createMetrics() {
     inFlight: gauge('heimdall_requests_in_flight', 'How many requests are being worked on now.'),
     tunnels: gauge('heimdall_tunnels_open', 'How many upgraded connections are open now.'),
     tunnelsClosed: counter('heimdall_tunnels_closed_total', 'Why upgraded connections ended.', ['reason']),
+    connectionsOpen: gauge('heimdall_connections_open', 'How many connections of clients are open now.'),
+    overloadState: gauge('heimdall_overload_state', 'Whether too much is asked of the gateway (1), by reason.', [
+      'reason',
+    ]),
+    overloadShed: counter('heimdall_overload_shed_total', 'How many requests were refused because of it, by reason.', [
+      'reason',
+    ]),
+    inFlightAllowed: gauge('heimdall_requests_in_flight_allowed', 'How many requests may be worked on at once now.'),
+    memoryUsed: gauge('heimdall_memory_used_ratio', 'Which share of what may be used is used (heap or resident).', [
+      'kind',
+    ]),
+    eventLoopLag: gauge('heimdall_event_loop_lag_seconds', 'How late the event loop last was.'),
     shadowDenials: counter('heimdall_shadow_denials_total', 'What routes in shadow mode would have refused.', [
       'route',
       'outcome',

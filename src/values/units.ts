@@ -82,12 +82,3 @@ export function rate() {
     .refine((text) => !(rateOf(text).period > milliseconds('366d')), 'must have a period of at most 366d')
     .transform(rateOf)
 }
-
-/** Schema of a share such as `50%`, whole percents from 1 to 100; its output is a number from 0 to 1. */
-export function share() {
-  const hint = 'must be a share such as 50%'
-  return z
-    .string(hint)
-    .regex(/^(?:100|[1-9]\d?)%$/, hint)
-    .transform((text) => Number(text.slice(0, -1)) / 100)
-}
