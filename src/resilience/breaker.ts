@@ -41,6 +41,8 @@ export interface BreakerOptions {
   readonly window: number
   /** Milliseconds an open breaker waits before it lets one call try. */
   readonly resetAfter: number
+  /** What an open breaker tries when its wait is over; absent: the call that comes next, whose caller then waits for it. */
+  readonly trial?: (signal: AbortSignal) => Promise<unknown>
   /** False for errors that say nothing about the health of the part, such as a caller who went away. */
   readonly counts?: (error: unknown) => boolean
   readonly metrics: Pick<Metrics, 'breakerState' | 'breakerChanges'>
@@ -65,7 +67,7 @@ const stateValues = { closed: 0, half_open: 1, open: 2 } as const
 
 /** Makes a breaker. */
 export function createBreaker(name: string, options: BreakerOptions): Breaker {
-  const { timeout, capacity, inARow = Infinity, counts = () => true } = options
+  const { timeout, capacity, inARow = Infinity, counts = () => true, trial } = options
   const circuit = createCircuit(name, options)
   let underWay = 0
   let failures = 0
@@ -99,6 +101,8 @@ export function createBreaker(name: string, options: BreakerOptions): Breaker {
       underWay -= 1
     }
   }
+
+  if (trial !== undefined) circuit.on('halfOpen', () => void run(trial).catch(() => undefined))
 
   return {
     get open() {

@@ -133,6 +133,23 @@ suite('breaker', () => {
     assert.equal(breaker.open, true)
   })
 
+  test('tries by itself when told how, so that no caller waits for a part that is away', async (context) => {
+    let [tries, back] = [0, false]
+    const trial = () => {
+      tries += 1
+      return back ? succeed() : new Promise<never>(() => undefined)
+    }
+    const { breaker } = make(context, { inARow: 2, trial })
+    await times(2, () => breaker.run(fail))
+    await eventually('tried again and again', () => {
+      assert.equal(breaker.open, true)
+      return tries >= 3
+    })
+    back = true
+    await eventually('closed', () => !breaker.open)
+    assert.equal(await breaker.run(succeed), 'fine')
+  })
+
   test('shows its state, and writes one line per change with the reason', async (context) => {
     const { breaker, lines, state, metrics } = make(context, { inARow: 2 })
     assert.equal(await state(), 0)
