@@ -9,7 +9,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { Pool } from 'undici'
+import { Pool, type Dispatcher } from 'undici'
 
 /** One request; `kind` tells the answers apart. */
 export interface Ask {
@@ -80,7 +80,8 @@ export function startLoad(url: string, next: (turn: number) => Ask, options: Loa
   }
 }
 
-async function exchange(pool: Pool, { kind, path, headers = {} }: Ask): Promise<Answer> {
+/** Asks once; a connection that breaks is an answer of status 0. */
+export async function exchange(pool: Dispatcher, { kind, path, headers = {} }: Ask): Promise<Answer> {
   const at = performance.now()
   try {
     const response = await pool.request({ method: 'GET', path, headers: { ...headers } })

@@ -1,0 +1,97 @@
+/**
+ * A fault under traffic, from a while before its beginning to a while after its end.
+ *
+ * @module
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { eventually } from './processes.ts'
+import type { Answer } from './load.ts'
+import { statsOf, type Stats } from './traffic.ts'
+
+/** A way to fail, and its end. */
+export interface Fault {
+  readonly begin: () => unknown
+  readonly end: () => unknown
+}
+
+/** Milliseconds that each part lasts. */
+export interface Lengths {
+  readonly before?: number
+  readonly during?: number
+  readonly after?: number
+}
+
+export interface Phase {
+  /** Answers to requests of these kinds that were sent in it; of all kinds when none is named. */
+  of(...kinds: readonly string[]): Stats
+  readonly answers: readonly Answer[]
+  /** How late the machine lets timers be here, 99th percentile: what it may add to any wait. */
+  readonly noise: number
+}
+
+export interface Episode {
+  readonly before: Phase
+  /** From the moment when the fault was complete to the beginning of its end. */
+  readonly during: Phase
+  /** From recovery on. */
+  readonly after: Phase
+  /** Milliseconds from the end of the fault to the last request that it still spoilt. */
+  readonly recovered: number
+}
+
+const CALM = 700 // milliseconds without a failure that count as recovery
+const LONGEST_RECOVERY = 15_000
+
+/**
+ * Lives through a fault.
+ *
+ * @param traffic answers of traffic that has a right to be answered
+ */
+export async function liveThrough(
+  traffic: { readonly answers: readonly Answer[] },
+  fault: Fault,
+  { before = 2000, during = 4000, after = 1500 }: Lengths = {},
+): Promise<Episode> {
+  const record = phases(traffic)
+  const calm = await record(() => sleep(before))
+  try {
+    await fault.begin()
+  } catch (error) {
+    await fault.end()
+    throw error
+  }
+  const broken = await record(() => sleep(during))
+  await fault.end()
+  const ended = performance.now()
+  const spoilt = () => traffic.answers.findLast(({ at, ms, status }) => status !== 200 && at + ms >= ended)?.at ?? ended
+  await eventually('all is well again', () => performance.now() - Math.max(spoilt(), ended) > CALM, LONGEST_RECOVERY)
+  const recovered = Math.max(0, spoilt() - ended)
+  const well = await record(() => sleep(after))
+  return { before: calm, during: broken, after: well, recovered }
+}
+
+function phases(traffic: { readonly answers: readonly Answer[] }) {
+  return async (wait: () => Promise<unknown>): Promise<Phase> => {
+    const delays = monitorEventLoopDelay({ resolution: 5 })
+    delays.enable()
+    const from = performance.now()
+    await wait()
+    const to = performance.now()
+    delays.disable()
+    const answers = () => traffic.answers.filter(({ at }) => at >= from && at < to)
+    return {
+      of: (...kinds) => statsOf(answers().filter(({ kind }) => kinds.length === 0 || kinds.includes(kind))),
+      get answers() {
+        return answers()
+      },
+      noise: delays.percentile(99) / 1e6,
+    }
+  }
+}
+
+/** The most that a percentile may be where nothing should be slower than before: half as much again, or what the machine adds. */
+export function noSlower(base: number, noise: number): number {
+  return Math.max(1.5 * base, base + 15 + noise)
+}
