@@ -8,6 +8,8 @@ import type { Problem } from './problem.ts'
 const WIDEST = 160
 /** `user:password@`, also where the URL around it is mistyped. */
 const userInfo = /([^\s/@:"']*:)(?!\/\/)[^\s"']*@/g
+/** `?sentinel_password=…`, also mistyped. */
+const secretOption = /([?&][^=&\s"']*(?:pas|pwd|sec|tok)[^=&\s"']*=)[^&#\s"']*/gi
 const secretName = String.raw`["']?[\w.-]*(?:secret|password|passwd|token|private_key)["']?\s*:\s*`
 /** A line of its own: what follows is the secret, whatever is in it. */
 const secretLine = new RegExp(String.raw`^(\s*(?:-\s+)?${secretName})(?!["']?\$\{)\S.*$`, 'i')
@@ -43,5 +45,9 @@ function printable(text: string): string {
 
 /** Hides what a careless file spells out: passwords in URLs, values of keys that name a secret. */
 function mask(line: string): string {
-  return printable(line).replaceAll(userInfo, '$1***@').replace(secretLine, '$1***').replaceAll(secretMember, '$1***')
+  return printable(line)
+    .replaceAll(userInfo, '$1***@')
+    .replaceAll(secretOption, '$1***')
+    .replace(secretLine, '$1***')
+    .replaceAll(secretMember, '$1***')
 }

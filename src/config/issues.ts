@@ -46,14 +46,19 @@ export function findingsOf(issue: Issue, data: unknown): Finding[] {
       return [{ path, message: `the key ${issue.issues[0]?.message ?? 'is malformed'}`, key: true }]
     case 'invalid_value':
       return [ofChoice(issue, path, valueAt(data, path))]
+    case 'custom':
+      return [guessed({ path, message: messageOf(issue, valueAt(data, path)) }, issue.params?.['suggestion'])]
     default:
       return [{ path, message: messageOf(issue, valueAt(data, path)) }]
   }
 }
 
 function withGuess(finding: Finding, word: unknown, candidates: Iterable<string>): Finding {
-  const suggestion = typeof word === 'string' ? closest(word, candidates) : undefined
-  return suggestion === undefined ? finding : { ...finding, suggestion }
+  return guessed(finding, typeof word === 'string' ? closest(word, candidates) : undefined)
+}
+
+function guessed(finding: Finding, suggestion: unknown): Finding {
+  return typeof suggestion === 'string' ? { ...finding, suggestion } : finding
 }
 
 function messageOf(issue: Issue, value: unknown): string {

@@ -7,20 +7,35 @@
  */
 import { z } from 'zod'
 
-const redisPattern = /^(?:rediss?:\/\/\S+)?$/
+import { readRedisUrl } from '#values/redis-url.ts'
+
+import { closest } from './closest.ts'
+
 const postgresPattern = /^(?:(?:postgres|postgresql):\/\/\S+|embedded:\S+)?$/
+const severalHosts = /^[^/]*\/\/(?:[^/?]*@)?[^/?]*,/
+
+const redisUrl = z.string('must be a redis:// URL').superRefine((url, context) => {
+  if (url === '') return
+  const read = readRedisUrl(url)
+  if (!('flaw' in read)) return
+  const suggestion = read.word === undefined ? undefined : closest(read.word, read.known ?? [])
+  context.addIssue({ code: 'custom', message: read.flaw, params: { suggestion } })
+})
 
 /** `stores:`; `undefined` for a store that is not there. */
 export const storesSchema = z.strictObject({
-  redis: z
-    .string('must be a redis:// or rediss:// URL')
-    .regex(redisPattern, 'must be a redis:// or rediss:// URL, or empty')
+  redis: redisUrl
     .optional()
     .transform((url) => (url === '' ? undefined : url))
-    .meta({ description: 'Redis or Valkey URL: shared cache and shared limits. Empty: each process on its own.' }),
+    .meta({
+      description:
+        'Redis or Valkey URL: shared cache and shared limits. `redis://`, `redis-sentinel://HOST,…/NAME` or `redis-cluster://HOST,…`; `rediss…` for TLS. Empty: each process on its own.',
+      pattern: String.raw`^(rediss?(-sentinel|-cluster)?://\S+)?$`,
+    }),
   postgres: z
     .string('must be a postgres:// URL')
     .regex(postgresPattern, 'must be a postgres:// URL, embedded:FOLDER, or empty')
+    .refine((url) => !severalHosts.test(url), 'names several hosts: give the one name that follows the primary')
     .optional()
     .transform((url) => (url === '' ? undefined : url))
     .meta({

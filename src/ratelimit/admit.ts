@@ -41,11 +41,14 @@ export function admitLimits(limits: readonly NamedLimit[], { shadow }: AdmitOpti
   }
 }
 
-async function askShared(limiters: readonly Limiter[], subject: LimitSubject, deps: LimitDeps): Promise<Charge[]> {
-  const charges = await deps.shared.attempt(() =>
-    Promise.all(limiters.flatMap((one) => (one.redis === undefined ? [] : chargeShared(one, one.redis, subject)))),
-  )
-  return charges ?? limiters.map((limiter) => chargeFallback(limiter, subject))
+/** Each on its own: of the nodes of a Cluster that count them, one may be away. */
+function askShared(limiters: readonly Limiter[], subject: LimitSubject, { shared }: LimitDeps): Promise<Charge[]> {
+  const ask = async (limiter: Limiter): Promise<Charge> => {
+    const { redis: counter } = limiter
+    const charge = counter && (await shared.attempt(() => chargeShared(limiter, counter, subject)))
+    return charge ?? chargeFallback(limiter, subject)
+  }
+  return Promise.all(limiters.map(ask))
 }
 
 function conclude(charges: readonly Charge[], evidence: Evidence, shadow: boolean): Verdict<undefined> {

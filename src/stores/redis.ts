@@ -2,22 +2,22 @@
  * The connection to Redis or Valkey: shared cache and shared limits.
  *
  * Nobody waits for Redis. A command ends within 50 ms, or at once when there is no connection or the breaker is open;
- * nothing is queued for later. Left to itself the client would hold commands for ever when the server is refused or hung,
- * and go on talking to a replica after a failover.
+ * nothing is queued for later. How the client is kept from it is in `redis-client.ts`.
  *
  * @module
  */
-import { Redis, ReplyError } from 'ioredis'
+import { Cluster, ReplyError } from 'ioredis'
 
 import { createBreaker } from '#resilience/breaker.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
+import { readRedisUrl } from '#values/redis-url.ts'
+
+import { createRedisClient, LONGEST_RETRY, type RedisClient } from './redis-client.ts'
 
 const COMMAND_TIMEOUT = 50 // milliseconds
-const CONNECT_TIMEOUT = 1000
-const LONGEST_RETRY = 500 // so that a Redis that is back is used again within a second
-const SILENCE = 1000 // a connection that owes answers and says nothing this long is given up
 const MOST_COMMANDS = 1000 // under way at once
+const HEARTBEAT = 1000 // where primaries change: a connection to one that hangs is given up before another takes its place
 
 export interface RedisDeps {
   readonly metrics: Metrics
@@ -26,16 +26,16 @@ export interface RedisDeps {
 
 export interface RedisStore {
   /** For commands beyond this file, such as the limiter's script: only within `run`. */
-  readonly client: Redis
+  readonly client: RedisClient
   /** True while commands would be refused at once. */
   readonly down: boolean
   /**
-   * Runs commands under deadline and breaker.
+   * Runs commands under deadline and breaker. All keys of one call must be of one slot, should there be a Cluster.
    *
    * @param query what is done, for the metrics: one of a few fixed words
    * @throws CallRefused, DeadlineExceeded, or what Redis answered
    */
-  run<T>(query: string, action: (client: Redis) => Promise<T>): Promise<T>
+  run<T>(query: string, action: (client: RedisClient) => Promise<T>): Promise<T>
   /** True when connected and answering, for `/readyz`. */
   ready(): boolean
   close(): void
@@ -44,21 +44,17 @@ export interface RedisStore {
 /**
  * Starts connecting and returns at once, whether or not Redis is there; it is connected to whenever it is.
  *
- * @param url `redis://` or `rediss://` (TLS)
+ * @param url as in the file, `values/redis-url.ts`
+ * @throws TypeError for a URL that the file would not have been let in with, what node:fs says of its certificates
  */
 export function connectRedis(url: string, { metrics, log }: RedisDeps): RedisStore {
-  const client = new Redis(url, {
-    commandTimeout: SILENCE, // for what the client sends by itself; the breaker's deadline comes first
-    connectTimeout: CONNECT_TIMEOUT,
-    socketTimeout: SILENCE,
-    retryStrategy: (attempt) => Math.min(50 * attempt, LONGEST_RETRY),
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false, // a command given up must not count later
-    maxRetriesPerRequest: 1,
-    reconnectOnError: (error) => error.message.startsWith('READONLY'), // a primary that became a replica
-    connectionName: 'heimdall',
-  })
-  client.on('error', (error: Error) => log.debug({ store: 'redis', error: error.message }, 'connection lost'))
+  const place = readRedisUrl(url)
+  if ('flaw' in place) throw new TypeError(`Redis URL ${place.flaw}`)
+  const client = createRedisClient(place)
+  const lost = (error: Error) => log.debug({ store: 'redis', error: error.message }, 'connection lost')
+  client.on('error', lost)
+  client.on('node error', lost)
+  const heartbeat = place.kind === 'single' ? undefined : setInterval(() => beat(client), HEARTBEAT).unref()
   const breaker = createBreaker('redis', {
     timeout: COMMAND_TIMEOUT,
     capacity: MOST_COMMANDS,
@@ -68,6 +64,7 @@ export function connectRedis(url: string, { metrics, log }: RedisDeps): RedisSto
     window: 10_000,
     resetAfter: LONGEST_RETRY,
     counts: isOutage,
+    trial: () => (client.status === 'ready' ? client.ping() : notConnected()), // no request waits to learn that it is still away
     metrics,
     log,
   })
@@ -80,7 +77,7 @@ export function connectRedis(url: string, { metrics, log }: RedisDeps): RedisSto
     async run(query, action) {
       const timed = metrics.storeDuration.startTimer({ store: 'redis', query })
       try {
-        const value = await breaker.run(() => action(client))
+        const value = await breaker.run(() => (client.status === 'ready' ? action(client) : notConnected()))
         timed()
         return value
       } catch (error) {
@@ -90,10 +87,22 @@ export function connectRedis(url: string, { metrics, log }: RedisDeps): RedisSto
     },
     ready: () => client.status === 'ready' && !breaker.open,
     close() {
+      clearInterval(heartbeat)
       client.disconnect()
       breaker.close()
     },
   }
+}
+
+/** A client of a Cluster would keep a transaction until there is one. */
+function notConnected(): Promise<never> {
+  return Promise.reject(new Error('not connected'))
+}
+
+/** Has every connection owe an answer, which the client gives it a second for. */
+function beat(client: RedisClient): void {
+  const connections = client instanceof Cluster ? client.nodes('master') : [client]
+  for (const one of connections) if (one.status === 'ready') one.ping().catch(() => undefined)
 }
 
 /** A Redis that answers with an error (out of memory, wrong type) is there, unless it says that it is not yet. */

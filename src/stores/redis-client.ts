@@ -1,0 +1,111 @@
+/**
+ * The client of a Redis: of one server, of the primary that Sentinels name, or of a Cluster.
+ *
+ * Left to itself the client holds commands until there is a server to send them to, sends again what a broken connection
+ * left unanswered, and waits for ever for a Sentinel that is silent. Here none of the three kinds does.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
+
+import { Cluster, Redis, type CommonRedisOptions } from 'ioredis'
+
+import type { RedisPlace } from '#values/redis-url.ts'
+
+const CONNECT_TIMEOUT = 1000 // milliseconds
+const SILENCE = 1000 // a connection that owes answers and says nothing this long is given up
+const TOPOLOGY_TIMEOUT = 500 // for a Sentinel, or a node of a Cluster, to say where the primaries are
+const TOPOLOGY_INTERVAL = 5000 // a Cluster is asked again without a reason, too
+
+/** How long a client rests at most between attempts to connect, so that a Redis that is back is used again within a second. */
+export const LONGEST_RETRY = 500
+
+export type RedisClient = Redis | Cluster
+
+/**
+ * Makes a client, which begins to connect. It must be given a listener for `error`.
+ *
+ * @throws what node:fs says of a certificate that cannot be read
+ */
+export function createRedisClient(place: RedisPlace): RedisClient {
+  const tls = place.tls && readTls(place.tls)
+  if (place.kind === 'cluster') return ofCluster(place, tls)
+  return place.kind === 'sentinel' ? ofSentinels(place, tls) : single(place, tls)
+}
+
+/** Every connection to a server that holds data. */
+const connection = {
+  commandTimeout: SILENCE, // for what the client sends by itself; the breaker's deadline comes first
+  connectTimeout: CONNECT_TIMEOUT,
+  socketTimeout: SILENCE,
+  autoResendUnfulfilledCommands: false, // a command given up must not count later
+  maxRetriesPerRequest: 1,
+  reconnectOnError: (error) => error.message.startsWith('READONLY'), // a primary that became a replica
+  connectionName: 'heimdall',
+} satisfies CommonRedisOptions
+
+function single({ hosts: [server], db, credentials }: RedisPlace, tls: ConnectionOptions | undefined): Redis {
+  const named = tls && isIP(server.host) === 0 && { servername: server.host }
+  return new Redis({
+    ...connection,
+    ...server,
+    ...credentials,
+    db,
+    ...(tls && { tls: { ...tls, ...named } }),
+    retryStrategy: rest,
+    enableOfflineQueue: false,
+  })
+}
+
+function ofSentinels(place: RedisPlace, tls: ConnectionOptions | undefined): Redis {
+  const { hosts, master, db, credentials, sentinelCredentials } = place
+  return new Redis({
+    ...connection,
+    ...credentials,
+    db,
+    sentinels: [...hosts],
+    name: master,
+    updateSentinels: false, // those in the file are asked, and none that they name
+    sentinelUsername: sentinelCredentials.username,
+    sentinelPassword: sentinelCredentials.password,
+    sentinelCommandTimeout: TOPOLOGY_TIMEOUT,
+    sentinelRetryStrategy: rest,
+    ...(tls && { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),
+    retryStrategy: rest,
+    enableOfflineQueue: false,
+  })
+}
+
+function ofCluster({ hosts, credentials }: RedisPlace, tls: ConnectionOptions | undefined): Cluster {
+  const cluster = new Cluster([...hosts], {
+    redisOptions: { ...connection, ...credentials, ...(tls && { tls }) },
+    clusterRetryStrategy: rest,
+    enableOfflineQueue: false,
+    enableReadyCheck: false, // a Cluster without one of its primaries serves the slots of the others
+    dnsLookup: (name, done) => done(null, name), // certificates are for names
+    maxRedirections: 3, // follows keys that have moved, within the deadline of the command
+    retryDelayOnFailover: 0, // whatever else fails is not tried again later
+    retryDelayOnClusterDown: 0,
+    slotsRefreshTimeout: TOPOLOGY_TIMEOUT,
+    slotsRefreshInterval: TOPOLOGY_INTERVAL,
+  })
+  // A node is connected to when the first command for it comes, and holds commands meanwhile: so it is done before.
+  const connect = (node: Redis) => {
+    if (node.status === 'wait' && node.options.readOnly !== true) node.connect().catch(() => undefined)
+  }
+  cluster.on('ready', () => cluster.nodes('master').forEach(connect))
+  cluster.on('+node', (node: Redis) => cluster.status === 'ready' && connect(node))
+  return cluster
+}
+
+function rest(attempt: number): number {
+  return Math.min(50 * attempt, LONGEST_RETRY)
+}
+
+function readTls({ ca, cert, key }: NonNullable<RedisPlace['tls']>): ConnectionOptions {
+  const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path, 'utf8'))
+  const files = { ca: read(ca), cert: read(cert), key: read(key) }
+  return Object.fromEntries(Object.entries(files).filter(([, pem]) => pem !== undefined))
+}
