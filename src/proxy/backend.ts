@@ -5,9 +5,15 @@
  *
  * @module
  */
+import type { LookupFunction } from 'node:net'
+
 import { Pool, type Dispatcher } from 'undici'
 
+import { errorText } from '#telemetry/error-text.ts'
+import type { Logger } from '#telemetry/log.ts'
+
 import { createConnector, isAddress } from './connector.ts'
+import { Name, type NameOptions } from './name.ts'
 
 /** What makes two targets the same one across reloads. */
 export interface BackendOptions {
@@ -23,7 +29,14 @@ export interface BackendOptions {
   readonly connectTimeout: number
 }
 
-const MOST_HEADER_BYTES = 64 * 1024
+/** What all backends share. */
+export interface BackendParts extends Pick<NameOptions, 'resolve' | 'freshFor'> {
+  readonly log: Logger
+}
+
+/** Bytes of an answer's head. */
+export const MOST_HEADER_BYTES = 64 * 1024
+
 const MOST_WAITING = 1024
 const KEEP_ALIVE = 4000 // milliseconds idle: below what servers grant, so that few connections are found closed
 
@@ -45,22 +58,32 @@ export class Backend {
   /** Whether balancing leaves it out for now. */
   ejected = false
   #options: BackendOptions
+  #hostname: Name | undefined
   #pool: Pool
+  /** Pools of addresses that the name no longer has, until their last answers are out. */
+  #left = new Set<Pool>()
   #single: Pool | undefined
   #retired = false
 
-  constructor(options: BackendOptions) {
+  constructor(options: BackendOptions, parts: BackendParts) {
     const url = new URL(options.url)
     this.#options = options
     this.name = url.origin
     this.authority = url.host
     this.prefix = url.pathname.replace(/\/+$/, '')
     this.servername = url.protocol === 'https:' ? url.hostname : undefined
+    this.#hostname = isAddress(url.hostname) ? undefined : this.#follow(url.hostname, parts)
     this.#pool = this.#createPool(1)
+  }
+
+  /** True while the name of the target cannot be resolved, and its last addresses stand in. */
+  get unresolved(): boolean {
+    return this.#hostname?.failing === true
   }
 
   /** Where requests go: connections that are kept and used again. */
   get dispatcher(): Dispatcher {
+    this.#hostname?.look()
     return this.#retired ? this.single : this.#pool
   }
 
@@ -76,9 +99,9 @@ export class Backend {
   }
 
   /** What a connection of one's own takes; `servername` is empty when the target is an address. */
-  get connection(): { ca: string | undefined; connectTimeout: number; servername: string } {
+  get connection() {
     const { ca, connectTimeout } = this.#options
-    return { ca, connectTimeout, servername: this.#tlsName() ?? '' }
+    return { ca, connectTimeout, servername: this.#tlsName() ?? '', lookup: this.#lookup() }
   }
 
   /** How its connections stand. */
@@ -96,7 +119,36 @@ export class Backend {
   /** Cuts every connection. */
   async destroy(): Promise<void> {
     this.#retired = true
-    await Promise.all([this.#pool.destroy(), this.#single?.destroy()])
+    await Promise.all([this.#pool.destroy(), this.#single?.destroy(), ...[...this.#left].map((pool) => pool.destroy())])
+  }
+
+  #follow(hostname: string, { resolve, freshFor, log }: BackendParts): Name {
+    const facts = { upstream: this.#options.upstream, target: this.name }
+    return new Name(hostname, {
+      resolve,
+      ...(freshFor !== undefined && { freshFor }),
+      moved: (addresses) => {
+        log.info({ ...facts, addresses }, 'upstream target moved')
+        this.#renewPool()
+      },
+      failing(error) {
+        if (error === undefined) log.info(facts, 'upstream name resolved again')
+        else log.warn({ ...facts, error: errorText(error) }, 'upstream name cannot be resolved')
+      },
+    })
+  }
+
+  /** Idle connections end now, busy ones after their answer. */
+  #renewPool(): void {
+    if (this.#retired) return
+    const old = this.#pool
+    this.#pool = this.#createPool(1)
+    this.#left.add(old)
+    void old.close().then(() => this.#left.delete(old))
+  }
+
+  #lookup(): LookupFunction | undefined {
+    return this.#hostname?.lookup
   }
 
   #createPool(pipelining: 0 | 1): Pool {
@@ -110,7 +162,7 @@ export class Backend {
       keepAliveTimeout: KEEP_ALIVE,
       maxHeaderSize: MOST_HEADER_BYTES,
       strictContentLength: true,
-      connect: createConnector({ ca, servername: this.#tlsName(), timeout: connectTimeout }),
+      connect: createConnector({ ca, servername: this.#tlsName(), lookup: this.#lookup(), timeout: connectTimeout }),
     })
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isIP, type Socket } from 'node:net'
+import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { buildConnector } from 'undici'
 
 export interface ConnectorOptions {
@@ -11,7 +11,9 @@ export interface ConnectorOptions {
   readonly ca: string | undefined
   /** Name for SNI and verification; absent when the target is an address, which is then verified itself. */
   readonly servername: string | undefined
-  /** Milliseconds, TLS handshake included. */
+  /** How the target's name is resolved; absent when it is an address. */
+  readonly lookup: LookupFunction | undefined
+  /** Milliseconds, name and TLS handshake included. */
   readonly timeout: number
 }
 
@@ -28,8 +30,9 @@ export function isSocketBroken(): boolean {
 }
 
 /** Makes undici's connector for one backend. */
-export function createConnector({ ca, servername, timeout }: ConnectorOptions): buildConnector.connector {
-  const connect = buildConnector({ allowH2: false, timeout: 0, ...(ca !== undefined && { ca }) }) as (
+export function createConnector({ ca, servername, lookup, timeout }: ConnectorOptions): buildConnector.connector {
+  const given = { ...(ca !== undefined && { ca }), ...(lookup !== undefined && { lookup }) }
+  const connect = buildConnector({ allowH2: false, timeout: 0, ...given }) as (
     options: Omit<buildConnector.Options, 'servername'> & { servername: string | undefined },
     callback: buildConnector.Callback,
   ) => Socket

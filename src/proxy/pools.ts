@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { silent } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
-import { Backend, type BackendOptions } from './backend.ts'
+import { Backend, type BackendOptions, type BackendParts } from './backend.ts'
+import { askSystem } from './name.ts'
 
 export interface Pools {
   /** The backend of these options: the living one if there is one. */
@@ -16,19 +18,23 @@ export interface Pools {
   close(): Promise<void>
 }
 
-/** Makes the registry; `heimdall_upstream_connections` is collected from it on every scrape. */
-export function createPools(metrics: Pick<Metrics, 'upstreamConnections'>): Pools {
+type PoolMetrics = Pick<Metrics, 'upstreamConnections' | 'upstreamUnresolved'>
+
+/** Makes the registry; what the metrics say of connections and names is collected from it on every scrape. */
+export function createPools(metrics: PoolMetrics, given: Partial<BackendParts> = {}): Pools {
+  const parts: BackendParts = { resolve: askSystem, log: silent, ...given }
   const backends = new Map<string, Backend>()
   const upstreams = new Map<Backend, string>()
-  const gauge = metrics.upstreamConnections
+  const { upstreamConnections, upstreamUnresolved } = metrics
 
-  Object.assign(gauge, { collect: () => collect(gauge, upstreams) })
+  Object.assign(upstreamConnections, { collect: () => collectConnections(upstreamConnections, upstreams) })
+  Object.assign(upstreamUnresolved, { collect: () => collectUnresolved(upstreamUnresolved, upstreams) })
 
   return {
     get(options) {
       const { upstream, url, ca = null, connections, connectTimeout } = options
       const key = JSON.stringify([upstream, url, ca, connections, connectTimeout])
-      const backend = backends.get(key) ?? new Backend(options)
+      const backend = backends.get(key) ?? new Backend(options, parts)
       backends.set(key, backend)
       upstreams.set(backend, upstream)
       return backend
@@ -48,7 +54,7 @@ export function createPools(metrics: Pick<Metrics, 'upstreamConnections'>): Pool
   }
 }
 
-function collect(gauge: Metrics['upstreamConnections'], upstreams: ReadonlyMap<Backend, string>): void {
+function collectConnections(gauge: Metrics['upstreamConnections'], upstreams: ReadonlyMap<Backend, string>): void {
   gauge.reset()
   for (const [backend, upstream] of upstreams) {
     const { connected, running, pending } = backend.stats
@@ -56,4 +62,9 @@ function collect(gauge: Metrics['upstreamConnections'], upstreams: ReadonlyMap<B
     gauge.inc({ upstream, state: 'running' }, running)
     gauge.inc({ upstream, state: 'pending' }, pending)
   }
+}
+
+function collectUnresolved(gauge: Metrics['upstreamUnresolved'], upstreams: ReadonlyMap<Backend, string>): void {
+  gauge.reset()
+  for (const [backend, upstream] of upstreams) gauge.inc({ upstream }, backend.unresolved ? 1 : 0)
 }

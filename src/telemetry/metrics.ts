@@ -116,6 +116,11 @@ export function createMetrics() {
     upstreamEjected: gauge('heimdall_upstream_targets_ejected', 'How many targets are left out because they failed.', [
       'upstream',
     ]),
+    upstreamUnresolved: gauge(
+      'heimdall_upstream_names_unresolved',
+      'How many targets live on old addresses because their names cannot be resolved.',
+      ['upstream'],
+    ),
     upstreamConnections: gauge(
       'heimdall_upstream_connections',
       'How the connection pools stand (connected, running, pending).',

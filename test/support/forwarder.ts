@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 
 import { upstreamSchema } from '#config/upstream.ts'
+import type { BackendParts } from '#proxy/backend.ts'
 import type { Call, ForwardPlan, Outcome } from '#proxy/call.ts'
 import { forward } from '#proxy/forward.ts'
 import { createPools, type Pools } from '#proxy/pools.ts'
@@ -28,6 +29,8 @@ export interface ForwarderOptions {
   readonly principal?: Principal
   readonly ca?: string
   readonly log?: Logger
+  /** How names of targets are resolved; as the system does unless told otherwise. */
+  readonly names?: Partial<BackendParts>
 }
 
 export interface Forwarder {
@@ -45,7 +48,7 @@ export interface Forwarder {
 /** Starts a forwarder on a free port of 127.0.0.1. A refusal is answered with its code in `X-Code`. */
 export async function startForwarder(options: ForwarderOptions): Promise<Forwarder> {
   const metrics = createMetrics()
-  const pools = createPools(metrics)
+  const pools = createPools(metrics, options.names)
   const tunnels = createTunnels(metrics, () => Date.now())
   const { log = silent, ca } = options
   const upstream = createUpstream('test', upstreamSchema.parse(options.upstream), { pools, metrics, log, ca })

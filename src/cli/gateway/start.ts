@@ -64,7 +64,7 @@ async function start(parts: AsyncDisposableStack, options: StartOptions, io: Pic
   await prepare?.(stores)
 
   const keySets = parts.adopt(createKeySets({ metrics, log }), (it) => it.close())
-  const pools = parts.adopt(createPools(metrics), (it) => it.close())
+  const pools = parts.adopt(createPools(metrics, { log }), (it) => it.close())
   const limits = createLimiters({ redis: stores.redis, metrics, log })
   const authn = { clock: io.clock, keySets, lookups: stores.lookups, metrics, log }
   const gate = { authn, limits }
