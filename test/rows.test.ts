@@ -20,7 +20,7 @@ const rows = [
   ['config'],
   ['gate'],
   ['http'],
-  ['proxy', 'doors', 'control'],
+  ['proxy', 'doors', 'control', 'probe'],
   ['cli'],
 ]
 const rank = new Map(rows.flatMap((row, index) => row.map((folder) => [folder, index] as const)))
