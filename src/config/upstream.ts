@@ -64,7 +64,12 @@ const fullUpstream = z.strictObject({
     .enum(['pass', 'upstream'])
     .default('pass')
     .meta({ description: "`pass` sends the client's Host, `upstream` the target's." }),
-  connections: z.int().min(1).max(10_000).default(256).meta({ description: 'Most connections per target.' }),
+  connections: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(1024)
+    .meta({ description: 'Most connections per target; each open event stream holds one.' }),
 })
 
 /** `orders: http://127.0.0.1:3000`, or the same with options. */

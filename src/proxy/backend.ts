@@ -10,10 +10,10 @@ import type { LookupFunction } from 'node:net'
 import { Pool, type Dispatcher } from 'undici'
 
 import { errorText } from '#telemetry/error-text.ts'
-import type { Logger } from '#telemetry/log.ts'
+import { silent, type Logger } from '#telemetry/log.ts'
 
 import { createConnector, isAddress } from './connector.ts'
-import { Name, type NameOptions } from './name.ts'
+import { askSystem, Name, type NameOptions } from './name.ts'
 
 /** What makes two targets the same one across reloads. */
 export interface BackendOptions {
@@ -29,9 +29,9 @@ export interface BackendOptions {
   readonly connectTimeout: number
 }
 
-/** What all backends share. */
-export interface BackendParts extends Pick<NameOptions, 'resolve' | 'freshFor'> {
-  readonly log: Logger
+/** What all backends share; the system resolves names unless told otherwise. */
+export interface BackendParts extends Partial<Pick<NameOptions, 'resolve' | 'freshFor'>> {
+  readonly log?: Logger
 }
 
 /** Bytes of an answer's head. */
@@ -65,7 +65,7 @@ export class Backend {
   #single: Pool | undefined
   #retired = false
 
-  constructor(options: BackendOptions, parts: BackendParts) {
+  constructor(options: BackendOptions, parts: BackendParts = {}) {
     const url = new URL(options.url)
     this.#options = options
     this.name = url.origin
@@ -91,6 +91,11 @@ export class Backend {
   get single(): Dispatcher {
     this.#single ??= this.#createPool(0)
     return this.#single
+  }
+
+  /** True when attempts wait for a connection of another to be free. */
+  get crowded(): boolean {
+    return this.pending > this.#options.connections
   }
 
   /** True when as many attempts wait for a connection as may. */
@@ -122,7 +127,7 @@ export class Backend {
     await Promise.all([this.#pool.destroy(), this.#single?.destroy(), ...[...this.#left].map((pool) => pool.destroy())])
   }
 
-  #follow(hostname: string, { resolve, freshFor, log }: BackendParts): Name {
+  #follow(hostname: string, { resolve = askSystem, freshFor, log = silent }: BackendParts): Name {
     const facts = { upstream: this.#options.upstream, target: this.name }
     return new Name(hostname, {
       resolve,

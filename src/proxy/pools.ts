@@ -3,11 +3,9 @@
  *
  * @module
  */
-import { silent } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
 import { Backend, type BackendOptions, type BackendParts } from './backend.ts'
-import { askSystem } from './name.ts'
 
 export interface Pools {
   /** The backend of these options: the living one if there is one. */
@@ -21,8 +19,7 @@ export interface Pools {
 type PoolMetrics = Pick<Metrics, 'upstreamConnections' | 'upstreamUnresolved'>
 
 /** Makes the registry; what the metrics say of connections and names is collected from it on every scrape. */
-export function createPools(metrics: PoolMetrics, given: Partial<BackendParts> = {}): Pools {
-  const parts: BackendParts = { resolve: askSystem, log: silent, ...given }
+export function createPools(metrics: PoolMetrics, parts: BackendParts = {}): Pools {
   const backends = new Map<string, Backend>()
   const upstreams = new Map<Backend, string>()
   const { upstreamConnections, upstreamUnresolved } = metrics

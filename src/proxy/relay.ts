@@ -230,6 +230,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   #expire = (): void => {
     if (this.#upload?.starving === true) this.#end('request_timeout', new Error('the body came too slowly'))
     else if (this.#untaken) this.#end('client_closed', new Error('the client took its answer too slowly'))
+    else if (this.#controller === undefined && this.#delivery?.backend.crowded === true)
+      this.#end('upstream_unavailable', new Error('no connection was free in time'))
     else this.#end('upstream_timeout', new Error('a deadline passed'))
   }
 

@@ -181,7 +181,7 @@ export const denials = {
   upstream_unavailable: {
     status: 503,
     title: 'Service unavailable',
-    detail: 'The service behind the gateway fails too often and is being left alone for a moment.',
+    detail: 'The service behind the gateway fails too often or is too busy, and is left alone for a moment.',
     retry_after: 5,
   },
   upstream_timeout: {

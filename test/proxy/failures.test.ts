@@ -6,6 +6,7 @@ import {
   cutMidBody,
   early,
   endBeforeHead,
+  events,
   fixed,
   garbage,
   informational,
@@ -386,6 +387,23 @@ suite('forward, uploads that fail', () => {
 })
 
 suite('forward, too many requests', () => {
+  test('does not blame the upstream when all its connections are held by event streams', async () => {
+    upstream.answer = events(['1'], 0)
+    const options = { targets: [upstream.url], connections: 1, timeout: { headers: '200ms' } }
+    await withForwarder({ upstream: options }, async (own) => {
+      const stream = await connectRaw(own.port)
+      stream.send(GET)
+      await stream.until('data: 1')
+      const response = await exchange(own.port, GET)
+      assert.deepEqual([response.status, response.header('x-code')], [503, 'upstream_unavailable'])
+      assert.equal(own.upstream.backends[0]?.failures, 0)
+      stream.destroy()
+      await until(() => own.upstream.backends[0]?.pending === 0, 'the stream to end')
+      upstream.answer = fixed(200, 'room again')
+      assert.equal((await exchange(own.port, GET)).text, 'room again')
+    })
+  })
+
   test('refuses at once when too many wait for a connection', async () => {
     upstream.answer = never
     await withForwarder({ upstream: { targets: [upstream.url], connections: 1 } }, async (own) => {

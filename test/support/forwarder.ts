@@ -30,7 +30,7 @@ export interface ForwarderOptions {
   readonly ca?: string
   readonly log?: Logger
   /** How names of targets are resolved; as the system does unless told otherwise. */
-  readonly names?: Partial<BackendParts>
+  readonly names?: BackendParts
 }
 
 export interface Forwarder {
