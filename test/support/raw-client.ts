@@ -5,7 +5,7 @@
  */
 import { connect as connectSocket, type Socket } from 'node:net'
 
-import { headerPairs, until } from './wire.ts'
+import { headerPairs } from './wire.ts'
 
 /** One answer, 1xx ones included. */
 export interface RawResponse {
@@ -53,6 +53,7 @@ export async function connectRaw(port: number): Promise<RawClient> {
   let bytes: Buffer = Buffer.alloc(0)
   let ended: 'end' | 'reset' | undefined
   await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
+  const until = awaiting(socket)
   socket.on('data', (chunk: Buffer) => {
     bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
   })
@@ -71,12 +72,13 @@ export async function connectRaw(port: number): Promise<RawClient> {
     send: (text) => void socket.write(text, 'latin1'),
     async response({ method = 'GET', deadline = 5000 } = {}) {
       let parsed: Parsed | undefined
+      const arrived = () => {
+        parsed = parse(bytes, method, ended !== undefined)
+        return parsed !== undefined || ended !== undefined
+      }
       await until(
-        () => {
-          parsed = parse(bytes, method, ended !== undefined)
-          return parsed !== undefined || ended !== undefined
-        },
-        `an answer after ${JSON.stringify(bytes.subarray(0, 200).toString('latin1'))}`,
+        arrived,
+        () => `an answer after ${JSON.stringify(bytes.subarray(0, 200).toString('latin1'))}`,
         deadline,
       )
       parsed ??= parse(bytes, method, ended === 'end')
@@ -85,17 +87,53 @@ export async function connectRaw(port: number): Promise<RawClient> {
       bytes = bytes.subarray(parsed.taken)
       return parsed.response
     },
-    until: (text, deadline) => until(() => bytes.includes(text), `bytes ${JSON.stringify(text)}`, deadline),
+    until: (text, deadline) =>
+      until(
+        () => bytes.includes(text),
+        () => `bytes ${JSON.stringify(text)}`,
+        deadline,
+      ),
     pending: () => bytes,
     ended: () => ended,
     async closed(deadline) {
-      await until(() => ended !== undefined, 'the end of the connection', deadline)
+      await until(
+        () => ended !== undefined,
+        () => 'the end of the connection',
+        deadline,
+      )
       return ended ?? 'end'
     },
     end: () => void socket.end(),
     reset: () => void socket.resetAndDestroy(),
     destroy: () => void socket.destroy(),
   }
+}
+
+/** Waits for conditions that only an event of the socket can bring about; `what` says in vain for what. */
+function awaiting(socket: Socket) {
+  const waiting = new Set<() => void>()
+  for (const event of ['data', 'error', 'end', 'close'])
+    socket.on(event, () => setImmediate(() => waiting.forEach((look) => look())))
+
+  return (condition: () => boolean, what: () => string, deadline = 5000): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const settle = (error?: Error) => {
+        clearTimeout(timer)
+        waiting.delete(look)
+        if (error === undefined) resolve()
+        else reject(error)
+      }
+      const look = () => {
+        try {
+          if (condition()) settle()
+        } catch (error) {
+          settle(error as Error)
+        }
+      }
+      const timer = setTimeout(() => settle(new Error(`waited ${deadline} ms in vain for: ${what()}`)), deadline)
+      waiting.add(look)
+      look()
+    })
 }
 
 /** Sends one request on a connection of its own and returns the final answer. */

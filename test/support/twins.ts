@@ -1,0 +1,80 @@
+/**
+ * Two gateways with one file, on one Redis and one Postgres: what one has learned, the other finds in Redis.
+ *
+ * @module
+ */
+import { request } from 'undici'
+
+import { fixed } from './answers.ts'
+import { serve, type TestGateway } from './gateway.ts'
+import { startIssuer, type TestIssuer } from './issuer.ts'
+import { startPostgres, type TestPostgres } from './postgres.ts'
+import { eventually } from './processes.ts'
+import { startRedis, type TestRedis } from './redis.ts'
+import { sample } from './samples.ts'
+import { storeDirectory, type StoredDirectory } from './stored-directory.ts'
+import { startUpstream, type Upstream } from './upstream.ts'
+
+/** Keeps what it is given for the end of a suite (`keeper.ts`). */
+type Keep = <T extends { end?(): Promise<unknown>; stop?(): Promise<unknown>; close?(): Promise<unknown> }>(
+  started: T,
+) => T
+
+export interface Twins {
+  readonly upstream: Upstream
+  readonly issuer: TestIssuer
+  readonly redis: TestRedis
+  readonly postgres: TestPostgres
+  readonly directory: StoredDirectory
+  readonly first: TestGateway
+  readonly second: TestGateway
+}
+
+/**
+ * Starts all of it. Authenticators: `acme` takes tokens and adds the directory's grants, `login` sessions, `keys` API keys.
+ *
+ * @param more further lines of the file, `routes:` among them
+ * @param publish may change the issuer's keys before anybody asks for them
+ */
+export async function startTwins(
+  keep: Keep,
+  more: string,
+  publish: (issuer: TestIssuer) => void = () => {},
+): Promise<Twins> {
+  const upstream = keep(await startUpstream(fixed(200, 'service')))
+  const issuer = keep(await startIssuer())
+  publish(issuer)
+  const redis = keep(await startRedis())
+  const postgres = keep(await startPostgres())
+  const directory = keep(await storeDirectory(postgres.url))
+  const keys = `issuer: "${issuer.name}", jwks_url: "${issuer.keys.url}", cooldown: 1h`
+  const yaml = `
+version: 1
+listen: 127.0.0.1:0
+probes: 127.0.0.1:0
+grace: 500ms
+stores: { postgres: "${directory.url}", redis: "${redis.url}" }
+upstreams: { service: "${upstream.url}" }
+authenticators:
+  acme: { jwt: { ${keys}, audience: orders-api, clock_skew: 0s, grants: both } }
+  login: { session: {} }
+  keys: { api_key: {} }
+defaults: { upstream: service, authenticate: [acme, login, keys] }
+${more}`
+  const started = await Promise.all([serve(yaml), serve(yaml)])
+  const [first, second] = [keep(started[0]), keep(started[1])]
+  for (const { probes } of [first, second])
+    await eventually('all is ready', async () => (await request(`${probes}/readyz`)).statusCode === 200)
+  return { upstream, issuer, redis, postgres, directory, first, second }
+}
+
+/** How often a gateway's lookups were answered by a layer. */
+export async function answersFrom(gateway: TestGateway, cache: string, layer: 'l1' | 'l2' | 'source'): Promise<number> {
+  return sample(await gateway.metrics(), 'heimdall_cache_reads_total', { cache, layer })
+}
+
+/** Waits until Redis holds an answer to one of the lookups. */
+export async function inRedis({ redis }: Twins, cache: string, key: string): Promise<void> {
+  const place = `heimdall:1:${cache}:${key}`
+  await eventually(`${cache} in Redis`, async () => (await redis.client.exists(place)) === 1)
+}
