@@ -4,6 +4,7 @@
  * @module
  */
 import type { StalePolicy } from '#cache/freshness.ts'
+import type { Asker } from '#request/asker.ts'
 import type { Evidence } from '#request/evidence.ts'
 import type { Incoming } from '#request/incoming.ts'
 import type { Principal } from '#request/principal.ts'
@@ -20,7 +21,12 @@ export interface AuthenticateOptions {
   readonly stale: StalePolicy
 }
 
-export type Authenticate = (request: Incoming, evidence: Evidence) => Eventually<Verdict<Principal | undefined>>
+/** Judges the credential of a request; `asker` answers for the work that takes. */
+export type Authenticate = (
+  request: Incoming,
+  evidence: Evidence,
+  asker: Asker,
+) => Eventually<Verdict<Principal | undefined>>
 
 /**
  * Makes the authentication of one route; it answers at once unless a scheme has to ask somebody.
@@ -42,13 +48,14 @@ export function authenticate(schemes: readonly Scheme[], options: AuthenticateOp
     index: number,
     request: Incoming,
     evidence: Evidence,
+    asker: Asker,
   ): Eventually<Verdict<Principal | undefined>> => {
     const scheme = schemes[index]
     if (scheme === undefined) return nobody(request)
-    return andThen(scheme.attempt(request, evidence, options.stale), (attempt: Attempt<Principal>) =>
-      attempt.kind === 'skip' ? tryFrom(index + 1, request, evidence) : attempt,
+    return andThen(scheme.attempt(request, evidence, options.stale, asker), (attempt: Attempt<Principal>) =>
+      attempt.kind === 'skip' ? tryFrom(index + 1, request, evidence, asker) : attempt,
     )
   }
 
-  return (request, evidence) => tryFrom(0, request, evidence)
+  return (request, evidence, asker) => tryFrom(0, request, evidence, asker)
 }

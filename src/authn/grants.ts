@@ -6,7 +6,7 @@
 import { z } from 'zod'
 
 import type { StalePolicy } from '#cache/freshness.ts'
-import type { Found } from '#cache/tiered.ts'
+import type { Answer } from '#cache/tiered.ts'
 import type { Evidence } from '#request/evidence.ts'
 import { sortedSet, type Grants, type Principal } from '#request/principal.ts'
 import { andThen, deny, pass, type Eventually, type Verdict } from '#request/verdict.ts'
@@ -59,7 +59,8 @@ export function completeGrants({ mode, roles, lookups }: GrantsOptions): Complet
   if (mode === 'claims') return (principal) => complete(principal, undefined)
   if (lookups === undefined) return () => deny('store_unavailable', 'grants come from the directory and there is none')
   return (principal, evidence, stale) =>
-    andThen(lookups.grants(principal.issuer, principal.subject, stale), (found: Found<GrantsRecord>) => {
+    andThen(lookups.grants(principal.issuer, principal.subject, stale), (found: Answer<GrantsRecord>) => {
+      if (found.kind === 'deny') return found
       recordLookup(evidence, found)
       if (found.kind !== 'found') return deny('store_unavailable', 'the grants of the identity cannot be had')
       if (!found.value.active) return deny('permission_denied', 'the directory knows the identity as disabled')

@@ -8,18 +8,22 @@ import { z } from 'zod'
 import type { StalePolicy } from '#cache/freshness.ts'
 import { cacheKey } from '#cache/key.ts'
 import type { SharedCache } from '#cache/shared.ts'
-import { createTiered, type Found } from '#cache/tiered.ts'
+import { createTiered, type Answer } from '#cache/tiered.ts'
+import type { Asker } from '#request/asker.ts'
 import type { Eventually } from '#request/verdict.ts'
 import type { ApiKeyRecord, DirectoryReads, GrantsRecord, SessionRecord } from '#stores/reads.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
-/** Each answers at once when memory knows, and never rejects: a store that is away is `unavailable`. */
+/**
+ * Each answers at once when memory knows, and never rejects: a store that is away is `unavailable`.
+ * What a stranger may make up needs the asker's leave beyond memory; grants are asked for identities that are proved.
+ */
 export interface Lookups {
   /** @param digest SHA-256 of the session value as sent, in lower-case hex */
-  session(digest: string, stale: StalePolicy): Eventually<Found<SessionRecord>>
-  apiKey(id: string, stale: StalePolicy): Eventually<Found<ApiKeyRecord>>
-  grants(issuer: string, subject: string, stale: StalePolicy): Eventually<Found<GrantsRecord>>
+  session(digest: string, stale: StalePolicy, asker: Asker): Eventually<Answer<SessionRecord>>
+  apiKey(id: string, stale: StalePolicy, asker: Asker): Eventually<Answer<ApiKeyRecord>>
+  grants(issuer: string, subject: string, stale: StalePolicy): Eventually<Answer<GrantsRecord>>
 }
 
 export interface LookupsOptions {
@@ -75,14 +79,14 @@ export function createLookups({ reads, shared, clock = monotonic, metrics, log }
     ...common,
     name: 'session',
     key: (digest) => cacheKey('session', digest),
-    source: (digest) => reads.session(digest),
+    source: (digest, stranger) => reads.session(digest, stranger),
     schema: sessionSchema,
   })
   const apiKeys = createTiered<string, ApiKeyRecord>({
     ...common,
     name: 'api_key',
     key: (id) => cacheKey('api_key', id),
-    source: (id) => reads.apiKey(id),
+    source: (id, stranger) => reads.apiKey(id, stranger),
     schema: apiKeySchema,
   })
   const grants = createTiered<readonly [issuer: string, subject: string], GrantsRecord>({

@@ -8,6 +8,7 @@
 import type { z } from 'zod'
 
 import type { StalePolicy } from '#cache/freshness.ts'
+import type { Asker } from '#request/asker.ts'
 import type { Evidence } from '#request/evidence.ts'
 import type { Incoming } from '#request/incoming.ts'
 import type { Principal } from '#request/principal.ts'
@@ -38,8 +39,11 @@ export interface Scheme {
    * a request that nobody's `attempt` recognises is `invalid_token` if any scheme is `addressed`, else `no_credentials`.
    */
   addressed(request: Incoming): boolean
-  /** Passes, denies, or skips a credential that is not this scheme's; fills `authenticator`, `cache` and `cache_age` of the evidence. */
-  attempt(request: Incoming, evidence: Evidence, stale: StalePolicy): Eventually<Attempt<Principal>>
+  /**
+   * Passes, denies, or skips a credential that is not this scheme's; fills `authenticator`, `cache` and `cache_age` of the evidence.
+   * Before it checks a signature or lets a lookup go beyond memory, it asks the asker for leave.
+   */
+  attempt(request: Incoming, evidence: Evidence, stale: StalePolicy, asker: Asker): Eventually<Attempt<Principal>>
 }
 
 /** What schemes are built from; all but `roles` lives as long as the process, across reloads. */

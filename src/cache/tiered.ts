@@ -9,7 +9,8 @@
  */
 import type { z } from 'zod'
 
-import type { Eventually } from '#request/verdict.ts'
+import { unhindered, type Asker } from '#request/asker.ts'
+import type { Deny, Eventually } from '#request/verdict.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
@@ -36,13 +37,19 @@ export interface Unavailable {
   readonly kind: 'unavailable'
 }
 
+/** An answer, or what the asker was refused with. */
+export type Answer<T> = Found<T> | Deny
+
 export interface TieredOptions<A, T> {
   /** Name in metrics and in the keys of the shared cache. */
   readonly name: string
   /** An injective key of bounded size (`cacheKey`). */
   readonly key: (asked: A) => string
-  /** Undefined means "no such key"; rejects when it cannot tell. */
-  readonly source: (asked: A) => Promise<T | undefined>
+  /**
+   * Undefined means "no such key"; rejects when it cannot tell.
+   * For a key that was never found before, `stranger` names the client that asks.
+   */
+  readonly source: (asked: A, stranger: string | undefined) => Promise<T | undefined>
   /** What a value from the shared cache must look like. */
   readonly schema: z.ZodType<T>
   readonly shared: SharedCache | undefined
@@ -57,8 +64,11 @@ export interface TieredOptions<A, T> {
   readonly log: Logger
 }
 
-/** Answers at once from memory, else with a promise; never rejects. */
-export type Tiered<A, T> = (asked: A, stale: StalePolicy) => Eventually<Found<T>>
+/**
+ * Answers at once from memory, else with a promise; never rejects.
+ * A read of a key that was never found before needs the asker's leave, and what refuses it is handed on.
+ */
+export type Tiered<A, T> = (asked: A, stale: StalePolicy, asker?: Asker) => Eventually<Answer<T>>
 
 const MOST_FLIGHTS = 10_000
 const unavailable: Unavailable = { kind: 'unavailable' }
@@ -68,17 +78,17 @@ export function createTiered<A, T extends object>(options: TieredOptions<A, T>):
   const { name, source, clock, metrics, fresh = FRESH_FOR, absent = ABSENT_FOR } = options
   const memory = createMemoryTier<T>({ ...options, fresh, absent })
   const shared = createSharedTier({ ...options, fresh })
-  const join = createSingleFlight<Found<T>>(MOST_FLIGHTS)
+  const flights = createSingleFlight<Found<T>>(MOST_FLIGHTS)
   const counted = countersOf(name, metrics)
 
-  const fetch = async (key: string, asked: A): Promise<Found<T>> => {
+  const fetch = async (key: string, asked: A, stranger: string | undefined): Promise<Found<T>> => {
     const read = await shared.read(key)
     if (read.hit !== undefined) {
       const { value, born } = read.hit
       return { kind: 'found', value: memory.keep(key, value, born), layer: 'l2', age: clock() - born, stale: false }
     }
     const born = clock()
-    const value = await source(asked)
+    const value = await source(asked, stranger)
     if (value === undefined) {
       memory.keepAbsent(key, born)
       return { kind: 'absent', layer: 'source', age: clock() - born }
@@ -98,7 +108,7 @@ export function createTiered<A, T extends object>(options: TieredOptions<A, T>):
     return { kind: 'found', value: last.value, layer: 'l1', age, stale: true }
   }
 
-  return (asked, stale) => {
+  return (asked, stale, asker = unhindered) => {
     const key = options.key(asked)
     const now = clock()
     const known = memory.recall(key, now)
@@ -109,7 +119,10 @@ export function createTiered<A, T extends object>(options: TieredOptions<A, T>):
       return { kind: 'found', value: known.value, layer: 'l1', age, stale: false }
     }
     if (stale !== 'deny' && stale.at_once === true) return fallBack(key, stale)
-    const flight = join(key, () => fetch(key, asked))
+    const heardOf = memory.last(key) !== undefined
+    const refused = heardOf || flights.has(key) ? undefined : asker.work()
+    if (refused !== undefined) return refused
+    const flight = flights.join(key, () => fetch(key, asked, heardOf ? undefined : asker.client))
     if (flight === undefined) return fallBack(key, stale)
     return flight.then(
       (found) => {

@@ -13,6 +13,7 @@ import type { NamedLimit } from '#ratelimit/limiter.ts'
 import type { EncodedKind } from '#request/target.ts'
 import type { CorsOptions } from '#routing/cors.ts'
 import type { Address } from '#values/network.ts'
+import type { Rate } from '#values/units.ts'
 
 import type { OverloadOptions } from './overload.ts'
 import type { UpstreamOptions } from './upstream.ts'
@@ -72,6 +73,8 @@ export interface Config {
   /** Permissions of each role. */
   readonly roles: Readonly<Record<string, readonly string[]>>
   readonly identity: { readonly headers: IdentityHeaders }
+  /** How many credentials a client may have checked in vain; the period in milliseconds. */
+  readonly bad_credentials: Rate | 'off'
   readonly routes: readonly RouteConfig[]
   readonly overload: OverloadOptions
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }

@@ -24,6 +24,7 @@ export function resolveConfig({ file, routes, folder }: Draft): Config {
     trusted_proxies: file.trusted_proxies,
     roles: file.roles,
     identity: file.identity,
+    bad_credentials: file.bad_credentials,
     overload: file.overload,
     log: file.log,
     stores: defined({ redis, postgres: postgres === undefined ? undefined : store(postgres, folder) }),

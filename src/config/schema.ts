@@ -11,7 +11,7 @@ import { authenticatorSchema } from '#authn/schemes.ts'
 import { identityHeadersSchema } from '#identity/options.ts'
 import { limitSchema } from '#ratelimit/limit.ts'
 import { address, cidr } from '#values/network.ts'
-import { duration } from '#values/units.ts'
+import { duration, rate } from '#values/units.ts'
 
 import { name } from './names.ts'
 import { overloadSchema } from './overload.ts'
@@ -37,6 +37,11 @@ const logSchema = z.strictObject({
     .default('info')
     .meta({ description: 'Least level that is logged.' }),
 })
+
+const badCredentialsSchema = z.union(
+  [z.literal('off'), rate().refine(({ period }) => period <= 3_600_000, 'must have a period of at most 1h')],
+  'must be a rate with a period of at most 1h, such as 100/10s, or off',
+)
 
 /** The file as written (input) and with its values read (output); `resolve.ts` makes a `Config` of it. */
 export const fileSchema = z
@@ -66,6 +71,10 @@ export const fileSchema = z
       .meta({ description: 'Permissions of each role, for set-ups without Postgres.' }),
     identity: identitySchema.prefault({}).meta({ description: 'What upstreams learn about who asks.' }),
     limits: z.record(name(), limitSchema).default({}).meta({ description: 'Rate limits, by name.' }),
+    bad_credentials: badCredentialsSchema.prefault('100/10s').meta({
+      description:
+        'Most credentials that a client may have checked in vain (a signature or a lookup), such as 100/10s, or off. A client is an IPv4 address or an IPv6 /64. Above it, credentials that are not known yet get 429; those in memory still pass.',
+    }),
     defaults: defaultsSchema.default({}).meta({ description: 'Keys that every route has unless it writes its own.' }),
     include: z.array(z.string().min(1)).default([]).meta({
       description: 'Files with more `routes:`, such as routes/*.yaml; relative to this file.',

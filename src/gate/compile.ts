@@ -24,6 +24,7 @@ import { originAllowed } from '#routing/origin.ts'
 import { compileRewrite } from '#routing/rewrite.ts'
 import { buildTable } from '#routing/table.ts'
 
+import type { BadCredentials } from './bad-credentials.ts'
 import type { Rules } from './decide.ts'
 import type { CompiledRoute, LimitStage } from './route.ts'
 
@@ -31,6 +32,7 @@ import type { CompiledRoute, LimitStage } from './route.ts'
 export interface GateDeps {
   readonly authn: SchemesDeps
   readonly limits: LimitDeps
+  readonly badCredentials: BadCredentials
 }
 
 /** Rules with what the proxy needs beside them. */
@@ -64,7 +66,8 @@ export function compileGate(config: Config, deps: GateDeps): Gate {
     })),
   )
   const dropsResponseHeader = responseDrops(isManaged)
-  return { table, isTrusted: inNetworks(config.trusted_proxies), routes, dropsResponseHeader }
+  const askerFor = deps.badCredentials.askers(config.bad_credentials)
+  return { table, isTrusted: inNetworks(config.trusted_proxies), askerFor, routes, dropsResponseHeader }
 }
 
 function compileRoute(

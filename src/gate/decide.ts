@@ -21,6 +21,7 @@ import { match } from '#routing/match.ts'
 import type { Table } from '#routing/table.ts'
 import { newRequestId, newTrace, requestId, traceFrom } from '#telemetry/trace.ts'
 
+import type { AskerFor } from './bad-credentials.ts'
 import { ownAnswer } from './own-answer.ts'
 import type { Decision, Flight, Permitted, Refused } from './flight.ts'
 import type { CompiledRoute } from './route.ts'
@@ -30,6 +31,8 @@ export interface Rules {
   readonly table: Table<CompiledRoute>
   /** Whether an address is one of `trusted_proxies`. */
   readonly isTrusted: AddressTest
+  /** Who answers for the work that a client's credentials take. */
+  readonly askerFor: AskerFor
 }
 
 type Stage = (flight: Flight) => Eventually<Verdict<unknown>>
@@ -40,7 +43,7 @@ const line: readonly Stage[] = [admitClient, limitBeforeIdentity, authenticate, 
 /** Decides on one request. Throws for nothing that a client can send. */
 export function decide(rules: Rules, raw: RawRequest): Eventually<Decision> {
   const admitted = admit(raw)
-  if (admitted.kind === 'deny') return refusedAtAdmission(admitted, raw)
+  if (admitted.kind === 'deny') return refuseUnread(admitted, raw)
   const request = admitted.value
   const trusted = rules.isTrusted(raw.peer)
   const trace = traceFrom(request, trusted)
@@ -67,6 +70,7 @@ export function decide(rules: Rules, raw: RawRequest): Eventually<Decision> {
     trusted,
     target: target.value,
     client,
+    asker: rules.askerFor(client),
     permit: undefined,
     fields: [],
   }
@@ -102,9 +106,12 @@ function limitBeforeIdentity(flight: Flight): Eventually<Verdict<unknown>> {
 }
 
 function authenticate(flight: Flight): Eventually<Verdict<unknown>> {
-  const { route, request, evidence } = flight
-  return andThen(route.authenticate(request, evidence), (verdict): Verdict<unknown> => {
-    if (verdict.kind === 'deny') return verdict
+  const { route, request, evidence, asker } = flight
+  return andThen(route.authenticate(request, evidence, asker), (verdict): Verdict<unknown> => {
+    if (verdict.kind === 'deny') {
+      asker.refused(verdict.code)
+      return verdict
+    }
     evidence.principal = verdict.value
     return evidence.by_cookie ? route.checkOrigin(request) : verdict
   })
@@ -143,8 +150,8 @@ function refused({ route, request, evidence }: Flight, verdict: Deny): Refused {
   return { kind: 'refuse', deny: verdict, route, request, evidence }
 }
 
-/** Nothing of a request that was not admitted is believed: not even the trace it names. */
-function refusedAtAdmission(verdict: Deny, raw: RawRequest): Refused {
+/** Refuses a request of which nothing is believed, not even the trace it names: it was not admitted, or nobody looked at it. */
+export function refuseUnread(verdict: Deny, raw: RawRequest): Refused {
   const evidence = newEvidence(newRequestId(), newTrace().trace_id)
   evidence.client = raw.peer
   return { kind: 'refuse', deny: verdict, route: undefined, request: undefined, evidence }

@@ -10,6 +10,7 @@ import type { Target } from '#request/target.ts'
 import type { Deny } from '#request/verdict.ts'
 import type { Trace } from '#telemetry/trace.ts'
 
+import type { ClientAsker } from './bad-credentials.ts'
 import type { CompiledRoute } from './route.ts'
 
 /** What the stages after matching work on; each fills in what it finds. */
@@ -24,6 +25,7 @@ export interface Flight {
   readonly target: Target
   /** Address of the client after `trusted_proxies` were taken off. */
   readonly client: string
+  readonly asker: ClientAsker
   permit: Permit | undefined
   /** What goes upstream as headers, once the last stage is through. */
   fields: readonly string[]

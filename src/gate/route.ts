@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Authenticate } from '#authn/authenticate.ts'
 import type { Authorize } from '#authz/authorize.ts'
 import type { RouteConfig } from '#config/config.ts'
 import type { Identify } from '#identity/identify.ts'
@@ -10,7 +11,6 @@ import type { LimitSubject } from '#ratelimit/key.ts'
 import type { DenialCode } from '#request/denial.ts'
 import type { Evidence } from '#request/evidence.ts'
 import type { Incoming } from '#request/incoming.ts'
-import type { Principal } from '#request/principal.ts'
 import type { Eventually, Verdict } from '#request/verdict.ts'
 import type { Cors } from '#routing/cors.ts'
 import type { Rewrite } from '#routing/rewrite.ts'
@@ -25,7 +25,7 @@ export interface CompiledRoute {
   readonly admitsClient: ((address: string) => boolean) | undefined
   /** Limits that need no identity; absent when there are none. */
   readonly limitBefore: LimitStage | undefined
-  readonly authenticate: (request: Incoming, evidence: Evidence) => Eventually<Verdict<Principal | undefined>>
+  readonly authenticate: Authenticate
   /** Refuses what another site's page sent with the browser's session cookie. */
   readonly checkOrigin: (request: Incoming) => Verdict<undefined>
   readonly authorize: Authorize

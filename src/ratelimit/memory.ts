@@ -10,10 +10,12 @@
 import { LRUCache } from 'lru-cache'
 
 import type { Counter } from './counter.ts'
-import { giveBack, newWindow, ranOut, take, type Quota, type Taken, type Window } from './window.ts'
+import { fullFor, giveBack, newWindow, ranOut, take, type Quota, type Taken, type Window } from './window.ts'
 
 export interface MemoryCounter extends Counter {
   take(key: string): Taken
+  /** Microseconds until a request under this key would pass; 0 when it would now. Counts nothing. */
+  full(key: string): number
 }
 
 export interface MemoryStore {
@@ -74,6 +76,10 @@ export function createMemoryStore({ now, most }: MemoryOptions): MemoryStore {
           const time = microseconds()
           const shelf = shelves.get(id) ?? shelfOf(id, quota)
           return take(shelf.windows.get(key) ?? insert(shelf, key, time), quota, time)
+        },
+        full(key) {
+          const window = shelves.get(id)?.windows.get(key)
+          return window === undefined ? 0 : fullFor(window, quota, microseconds())
         },
         giveBack(key, at) {
           const window = shelves.get(id)?.windows.peek(key)

@@ -60,6 +60,12 @@ export function take(window: Window, quota: Quota, time: number): Taken {
   return { allowed, remaining: quota.count - window.total, wait: waitOf(window, quota, at), at }
 }
 
+/** Asks a window and changes nothing of what it counts: microseconds until it has room, 0 when it has. */
+export function fullFor(window: Window, quota: Quota, time: number): number {
+  const at = slide(window, quota, time)
+  return window.total < quota.count ? 0 : waitOf(window, quota, at)
+}
+
 /**
  * Takes a passed request out again, because another limit refused it.
  *

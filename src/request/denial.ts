@@ -147,6 +147,13 @@ export const denials = {
     retry_after: 1,
   },
 
+  too_many_failures: {
+    status: 429,
+    title: 'Too many bad credentials',
+    detail: 'Too many credentials sent from your address were not accepted; `Retry-After` says when to try again.',
+    retry_after: 1,
+  },
+
   // Our dependencies (503): never the client's fault, so never 401 and never 429.
   store_unavailable: {
     status: 503,

@@ -4,6 +4,8 @@
  * opossum counts and decides; what it leaves open is added here. Its timeout does not end the call, so each call has
  * a deadline of ours. It counts calls over its capacity as failures, so the cap is ours too: being busy is not being broken.
  * A window full of old successes hides that a part has just died, so a run of failures opens the breaker as well.
+ * A failure that comes long after its deadline shows a pause of ours, in which timers ran before sockets were read: it says
+ * nothing about the part, so whoever can make us busy can still not open a breaker.
  *
  * @module
  */
@@ -25,6 +27,14 @@ export class CallRefused extends Error {
     this.reason = reason
   }
 }
+
+/** The call failed so long after its deadline that the process itself must have stood still: not counted. */
+class OwnDelay extends Error {
+  override readonly name = 'OwnDelay'
+}
+
+/** Milliseconds after a deadline within which a live process has acted on it. */
+const PROMPT = 50
 
 export interface BreakerOptions {
   /** Milliseconds a call may take; absent when the action ends by itself. */
@@ -55,7 +65,8 @@ export interface Breaker {
   /**
    * Makes a call.
    *
-   * @throws CallRefused when it was not made, DeadlineExceeded when it took too long, else what the action threw
+   * @throws CallRefused when it was not made, DeadlineExceeded when it took too long, OwnDelay when the process stood still
+   * meanwhile, else what the action threw
    */
   run<T>(action: (signal: AbortSignal) => Promise<T>): Promise<T>
   /** Stops its timers; later calls are refused. */
@@ -77,6 +88,7 @@ export function createBreaker(name: string, options: BreakerOptions): Breaker {
   const refused = () => circuit.isShutdown || circuit.opened || (circuit.halfOpen && !circuit.pendingClose)
 
   const failed = (error: unknown) => {
+    if (error instanceof OwnDelay) return
     failures = counts(error) ? failures + 1 : 0
     if (failures >= inARow && circuit.closed) circuit.open()
   }
@@ -86,8 +98,11 @@ export function createBreaker(name: string, options: BreakerOptions): Breaker {
     if (underWay >= capacity) throw new CallRefused(name, 'busy')
     underWay += 1
     try {
+      const began = performance.now()
       const value = await circuit.fire(() =>
         (timeout === undefined ? action(neverAborted) : withDeadline(name, timeout, action)).catch((error: unknown) => {
+          if (timeout !== undefined && performance.now() - began > timeout + PROMPT)
+            throw new OwnDelay(`${name} failed while the process stood still`, { cause: error })
           lastError = error
           throw error
         }),
@@ -127,7 +142,7 @@ export function createCircuit(name: string, options: BreakerOptions): Circuit {
     resetTimeout: options.resetAfter,
     rollingPercentilesEnabled: false,
     enableSnapshots: false,
-    errorFilter: (error: unknown) => !counts(error),
+    errorFilter: (error: unknown) => error instanceof OwnDelay || !counts(error),
   })
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the data plane reads, from SQL: one statement per question.
+ * What the data plane reads, from SQL: one statement per question, and for many who ask it at once.
  *
  * @module
  */
@@ -7,6 +7,7 @@ import { sql, type RawBuilder } from 'kysely'
 
 import { sortedSet, type Grants } from '#request/principal.ts'
 import { createBreaker } from '#resilience/breaker.ts'
+import { createGathering } from '#resilience/gathering.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
@@ -14,7 +15,16 @@ import type { ApiKeyRecord, DirectoryReads, GrantsRecord, SessionRecord } from '
 import type { SqlStore } from './sql-store.ts'
 
 const DEADLINE = 450 // milliseconds, so that a caller has its answer within 500
-const MOST_READS = 300 // under way at once, most of them waiting for a connection: what ten connections answer in time at some 10 ms each
+
+/**
+ * Statements under way at once for each kind of question: all of them together are one fewer than a pool has connections,
+ * which is left for `ready`. So nobody waits inside the pool, whose line is not fair and takes a pause of ours for a failure.
+ */
+const CALLS = 3
+const KEYS = 100 // sessions or API keys that one statement asks for
+
+/** How many questions of a kind may wait: fewer of strangers, and of one client no more than a crowd behind it would ask. */
+const places = { all: 1000, strangers: 750, each: 250 }
 
 export interface SqlReads extends DirectoryReads {
   /** True when the database answers, for `/readyz`. */
@@ -26,15 +36,15 @@ export interface SqlReads extends DirectoryReads {
 /**
  * Makes the reads of a database, under a deadline, a cap and a breaker.
  *
- * An unknown key is an answer, so a flood of them cannot open the breaker.
+ * An unknown key is an answer, and waiting for one's turn is no failure, so no flood of keys can open the breaker.
  */
 export function createSqlReads({ kind, db }: SqlStore, { metrics, log }: { metrics: Metrics; log: Logger }): SqlReads {
   const breaker = createBreaker(kind, {
     timeout: DEADLINE,
-    capacity: MOST_READS,
+    capacity: 100,
     volume: 20,
     errorShare: 0.5,
-    inARow: 10,
+    inARow: CALLS, // the first statements that fail together are enough: each stands for many reads
     window: 10_000,
     resetAfter: 1000,
     counts: isOutage,
@@ -42,31 +52,54 @@ export function createSqlReads({ kind, db }: SqlStore, { metrics, log }: { metri
     log,
   })
 
-  const first = async <T>(query: string, statement: RawBuilder<T>): Promise<T | undefined> => {
+  const rowsOf = async <T>(query: string, statement: RawBuilder<T>): Promise<readonly T[]> => {
     const timed = metrics.storeDuration.startTimer({ store: kind, query })
     try {
       const { rows } = await breaker.run(() => statement.execute(db))
       timed()
-      return rows[0]
+      return rows
     } catch (error) {
       metrics.storeErrors.inc({ store: kind })
       throw error
     }
   }
 
+  /** Answers each key with what `entry` makes of the row that holds it. */
+  const byKey = <R, T>(
+    query: string,
+    statement: (asked: readonly string[]) => RawBuilder<R>,
+    entry: (row: R) => readonly [key: string, record: T],
+  ) =>
+    createGathering<string, T | undefined>({
+      name: query,
+      calls: CALLS,
+      size: KEYS,
+      patience: DEADLINE,
+      places,
+      put: async (asked) => {
+        const found = new Map((await rowsOf(query, statement(asked))).map(entry))
+        return asked.map((key) => found.get(key))
+      },
+    })
+
+  const grantsFor = createGathering<readonly [issuer: string, subject: string], GrantsRecord>({
+    name: 'grants',
+    calls: CALLS,
+    size: 1,
+    patience: DEADLINE,
+    places,
+    put: async (asked) => (await Promise.all(asked.map((one) => rowsOf('grants', grantsOf(...one))))).flat(),
+  })
+
   return {
-    session: (digest) => first('session', sessionByDigest(digest)),
-    async apiKey(id) {
-      const key = await first('api_key', apiKeyById(id))
-      return key === undefined ? undefined : { ...key, ...inOrder(key) }
-    },
+    session: byKey('session', sessionsByDigest, ({ digest, ...record }) => [digest, record]),
+    apiKey: byKey('api_key', apiKeysById, (key) => [key.id, { ...key, ...inOrder(key) }]),
     async grants(issuer, subject) {
-      const grants = await first('grants', grantsOf(issuer, subject))
-      if (grants === undefined) throw new TypeError('a statement without from clause answered no row')
-      return { ...grants, ...inOrder(grants) }
+      const found = await grantsFor([issuer, subject])
+      return { ...found, ...inOrder(found) }
     },
     ready: () =>
-      first('ready', sql`select 1`).then(
+      rowsOf('ready', sql`select 1`).then(
         () => true,
         () => false,
       ),
@@ -85,20 +118,20 @@ function isOutage(error: unknown): boolean {
 }
 
 /** Times leave as numbers: drivers differ in the dates they make. */
-function sessionByDigest(digest: string): RawBuilder<SessionRecord> {
-  return sql<SessionRecord>`
-    select session.id, session.subject,
+function sessionsByDigest(digests: readonly string[]): RawBuilder<SessionRecord & { readonly digest: string }> {
+  return sql`
+    select session.digest, session.id, session.subject,
       (extract(epoch from session.expires_at) * 1000)::float8 as expires_at,
       session.revoked_at is not null as revoked,
       coalesce(person.state = 'active', false) as active,
       person.email, person.name, person.tenant
     from heimdall.sessions session
     left join heimdall.users person on person.issuer = 'heimdall' and person.id = session.subject
-    where session.digest = ${digest}`
+    where session.digest = any(${digests}::text[])`
 }
 
 /** A subject without a row among the people is a service, and active. */
-function apiKeyById(id: string): RawBuilder<ApiKeyRecord> {
+function apiKeysById(ids: readonly string[]): RawBuilder<ApiKeyRecord> {
   return sql<ApiKeyRecord>`
     select key.id, key.digest, key.subject, key.name, key.tenant,
       key.roles,
@@ -112,7 +145,7 @@ function apiKeyById(id: string): RawBuilder<ApiKeyRecord> {
       coalesce(person.state = 'active', true) as active
     from heimdall.api_keys key
     left join heimdall.users person on person.issuer = 'heimdall' and person.id = key.subject
-    where key.id = ${id}`
+    where key.id = any(${ids}::text[])`
 }
 
 /** An identity that the directory does not know has no grants, and is active. */

@@ -39,10 +39,11 @@ export interface GrantsRecord extends Grants {
   readonly active: boolean
 }
 
+/** A read that names a `stranger`, the client who asks for a key that was never found before, may have to wait behind the others. */
 export interface DirectoryReads {
   /** @param digest SHA-256 of the session value as sent, in lower-case hex */
-  session(digest: string): Promise<SessionRecord | undefined>
-  apiKey(id: string): Promise<ApiKeyRecord | undefined>
+  session(digest: string, stranger?: string): Promise<SessionRecord | undefined>
+  apiKey(id: string, stranger?: string): Promise<ApiKeyRecord | undefined>
   /** Roles, and permissions both direct and through roles; empty and active for an identity that the directory does not know. */
   grants(issuer: string, subject: string): Promise<GrantsRecord>
 }

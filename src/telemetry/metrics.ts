@@ -105,6 +105,11 @@ export function createMetrics() {
       'Whether shared limits run on their fallback because Redis is away (1).',
     ),
 
+    badCredentials: counter(
+      'heimdall_bad_credentials_total',
+      'How many credentials were refused after a signature check or a lookup.',
+    ),
+
     upstreamRequests: counter(
       'heimdall_upstream_requests_total',
       'How upstream attempts ended (status class or failure).',

@@ -3,6 +3,7 @@ import { suite, test } from 'node:test'
 
 import { authenticate, type AuthenticateOptions } from '#authn/authenticate.ts'
 import type { Scheme } from '#authn/scheme.ts'
+import { unhindered } from '#request/asker.ts'
 import type { Principal } from '#request/principal.ts'
 import { deny, pass, skip, type Attempt, type Eventually } from '#request/verdict.ts'
 
@@ -29,7 +30,7 @@ function answering(answer: Eventually<Attempt<Principal>>, addressed = false): S
   return scheme
 }
 
-const run = (schemes: Scheme[], options = strict) => authenticate(schemes, options)(incoming(), evidence())
+const run = (schemes: Scheme[], options = strict) => authenticate(schemes, options)(incoming(), evidence(), unhindered)
 
 suite('authenticate', () => {
   test('lets the first scheme that recognises the credential decide', () => {

@@ -7,8 +7,9 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, suite, test } from 'node:test'
 
 import { createLookups } from '#authn/lookups.ts'
-import type { Found } from '#cache/tiered.ts'
+import type { Answer } from '#cache/tiered.ts'
 import { digest, newApiKey, newSession } from '#directory/secrets.ts'
+import { unhindered } from '#request/asker.ts'
 import { migrate } from '#stores/migrations.ts'
 import { connectPostgres } from '#stores/postgres.ts'
 import { createSqlReads, type SqlReads } from '#stores/reads-sql.ts'
@@ -44,7 +45,7 @@ async function startSession(db: SqlStore['db'], session: { subject: string; expi
   return made
 }
 
-const layerOf = (found: Found<unknown>) => (found.kind === 'unavailable' ? found.kind : found.layer)
+const layerOf = (found: Answer<unknown>) => ('layer' in found ? found.layer : found.kind)
 
 suite('createLookups', () => {
   test('keeps the three kinds apart, and both fields of an identity', async () => {
@@ -52,8 +53,8 @@ suite('createLookups', () => {
     directory.sessions.set('x', sessionRecord())
     directory.people.set('ab c', { roles: ['r'], permissions: [], active: true })
     const { lookups } = directory
-    assert.equal((await lookups.session('x', 'deny')).kind, 'found')
-    assert.equal((await lookups.apiKey('x', 'deny')).kind, 'absent')
+    assert.equal((await lookups.session('x', 'deny', unhindered)).kind, 'found')
+    assert.equal((await lookups.apiKey('x', 'deny', unhindered)).kind, 'absent')
     const other = await lookups.grants('a', 'bc', 'deny')
     assert.deepEqual(other.kind === 'found' && other.value.roles, [])
     const known = await lookups.grants('ab', 'c', 'deny')
@@ -97,8 +98,8 @@ suite('lookups over Redis and Postgres', { skip: noRedis || noPostgres }, () => 
     await grant(database.db, { issuer: 'i', subject: 'alice' }, { roles: ['user'] })
     const [one, other] = [gateway(), gateway()]
     const ask = async (lookups: typeof one) => [
-      await lookups.session(digest(value), 'deny'),
-      await lookups.apiKey(id, 'deny'),
+      await lookups.session(digest(value), 'deny', unhindered),
+      await lookups.apiKey(id, 'deny', unhindered),
       await lookups.grants('i', 'alice', 'deny'),
     ]
     const first = await ask(one)
@@ -107,14 +108,14 @@ suite('lookups over Redis and Postgres', { skip: noRedis || noPostgres }, () => 
     const second = await ask(other)
     assert.deepEqual(second.map(layerOf), ['l2', 'l2', 'l2'])
     assert.deepEqual((await ask(other)).map(layerOf), ['l1', 'l1', 'l1'])
-    const values = (found: Found<unknown>[]) => found.map((one) => (one.kind === 'found' ? one.value : one.kind))
+    const values = (found: Answer<unknown>[]) => found.map((one) => (one.kind === 'found' ? one.value : one.kind))
     assert.deepEqual(values(second), values(first))
   })
 
   test('believes a value in Redis for five seconds at most', async () => {
     const { id } = await issueKey(database.db, { subject: 'alice' })
     await redis.client.flushall()
-    await gateway().apiKey(id, 'deny')
+    await gateway().apiKey(id, 'deny', unhindered)
     await eventually('written to Redis', async () => (await redis.client.dbsize()) === 1)
     const [key = ''] = await redis.client.keys('*')
     const left = await redis.client.pttl(key)
@@ -124,11 +125,11 @@ suite('lookups over Redis and Postgres', { skip: noRedis || noPostgres }, () => 
   test('sees a revocation at every gateway within five seconds', async () => {
     const { id } = await issueKey(database.db, { subject: 'alice' })
     const gateways = [gateway(), gateway()]
-    for (const one of gateways) await one.apiKey(id, 'deny')
+    for (const one of gateways) await one.apiKey(id, 'deny', unhindered)
     await revokeApiKey(database.db, id)
     const revoked = performance.now()
     const seen = async () => {
-      const found = await Promise.all(gateways.map(async (one) => one.apiKey(id, 'deny')))
+      const found = await Promise.all(gateways.map(async (one) => one.apiKey(id, 'deny', unhindered)))
       return found.every((one) => one.kind === 'found' && one.value.revoked)
     }
     await eventually('revoked everywhere', seen, 5500)
@@ -139,28 +140,29 @@ suite('lookups over Redis and Postgres', { skip: noRedis || noPostgres }, () => 
     const { id, value: key } = await issueKey(database.db, { subject: 'alice', roles: ['user'] })
     const other = await issueKey(database.db, { subject: 'mallory', roles: ['admin'] })
     await redis.client.flushall()
-    await gateway().apiKey(other.id, 'deny')
+    await gateway().apiKey(other.id, 'deny', unhindered)
     await eventually('written to Redis', async () => (await redis.client.dbsize()) === 1)
     const [theirs = ''] = await redis.client.keys('*')
-    await gateway().apiKey(id, 'deny')
+    await gateway().apiKey(id, 'deny', unhindered)
     await eventually('written to Redis', async () => (await redis.client.dbsize()) === 2)
     const ours = (await redis.client.keys('*')).find((name) => name !== theirs) ?? ''
     const poisons = [':42', 'null', (await redis.client.get(theirs)) ?? '', '{"key":"', '[]']
     for (const poison of poisons) {
       await redis.client.set(ours, poison, 'PX', 4000)
-      const found = await gateway().apiKey(id, 'deny')
+      const found = await gateway().apiKey(id, 'deny', unhindered)
       assert.deepEqual(found.kind === 'found' && [found.layer, found.value.digest], ['source', digest(key)], poison)
     }
     await redis.client.del(ours)
     await redis.client.lpush(ours, 'x')
-    assert.equal(layerOf(await gateway().apiKey(id, 'deny')), 'source')
+    assert.equal(layerOf(await gateway().apiKey(id, 'deny', unhindered)), 'source')
   })
 
   test('answers from Postgres, in time, while Redis hangs', async () => {
     const { id } = await issueKey(database.db, { subject: 'alice' })
     redis.pause()
     const start = performance.now()
-    for (let turn = 0; turn < 20; turn += 1) assert.equal(layerOf(await gateway().apiKey(id, 'deny')), 'source')
+    for (let turn = 0; turn < 20; turn += 1)
+      assert.equal(layerOf(await gateway().apiKey(id, 'deny', unhindered)), 'source')
     const took = performance.now() - start
     redis.resume()
     assert.ok(took < 20 * 110, `${took} ms`)
@@ -169,12 +171,12 @@ suite('lookups over Redis and Postgres', { skip: noRedis || noPostgres }, () => 
   test('serves from Redis while Postgres hangs, and is unavailable for what nobody knows', async () => {
     const { id } = await issueKey(database.db, { subject: 'alice' })
     await redis.client.flushall()
-    await gateway().apiKey(id, 'deny')
+    await gateway().apiKey(id, 'deny', unhindered)
     await eventually('written to Redis', async () => (await redis.client.dbsize()) === 1)
     postgres.pause()
     const start = performance.now()
-    assert.equal(layerOf(await gateway().apiKey(id, 'deny')), 'l2')
-    assert.equal(layerOf(await gateway().apiKey('unknown', 'deny')), 'unavailable')
+    assert.equal(layerOf(await gateway().apiKey(id, 'deny', unhindered)), 'l2')
+    assert.equal(layerOf(await gateway().apiKey('unknown', 'deny', unhindered)), 'unavailable')
     const took = performance.now() - start
     postgres.resume()
     assert.ok(took < 650, `${took} ms`)
@@ -186,7 +188,7 @@ suite('lookups over Redis and Postgres', { skip: noRedis || noPostgres }, () => 
     const counted = createSqlReads(database, { metrics, log: silent })
     const lookups = createLookups({ reads: counted, shared: createSharedCache(store), metrics, log: silent })
     await redis.client.flushall()
-    await Promise.all(Array.from({ length: 500 }, async () => lookups.apiKey(id, 'deny')))
+    await Promise.all(Array.from({ length: 500 }, async () => lookups.apiKey(id, 'deny', unhindered)))
     counted.close()
     assert.match(
       await metrics.registry.metrics(),

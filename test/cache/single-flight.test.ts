@@ -6,7 +6,7 @@ import { createSingleFlight } from '#cache/single-flight.ts'
 
 suite('createSingleFlight', () => {
   test('lets many who wait for one key share one fetch', async () => {
-    const join = createSingleFlight<number>(10)
+    const { join } = createSingleFlight<number>(10)
     let fetches = 0
     const fetch = () => Promise.resolve((fetches += 1))
     const answers = await Promise.all(Array.from({ length: 50 }, async () => join('key', fetch)))
@@ -15,13 +15,13 @@ suite('createSingleFlight', () => {
   })
 
   test('fetches anew once the flight has ended, also when it failed', async () => {
-    const join = createSingleFlight<string>(10)
+    const { join } = createSingleFlight<string>(10)
     await assert.rejects(join('key', () => Promise.reject(new Error('away'))) ?? Promise.resolve(), /away/)
     assert.equal(await join('key', () => Promise.resolve('back')), 'back')
   })
 
   test('turns away new keys when too many are under way', async () => {
-    const join = createSingleFlight<string>(1)
+    const { has, join } = createSingleFlight<string>(1)
     const held = Promise.withResolvers<string>()
     const first = join('a', () => held.promise)
     assert.equal(
@@ -32,6 +32,7 @@ suite('createSingleFlight', () => {
       join('a', () => Promise.resolve('never')),
       undefined,
     )
+    assert.deepEqual([has('a'), has('b')], [true, false])
     held.resolve('done')
     assert.equal(await first, 'done')
     assert.equal(await join('b', () => Promise.resolve('now')), 'now')

@@ -6,9 +6,11 @@ import { createKeySets } from '#authn/key-sets.ts'
 import type { Lookups } from '#authn/lookups.ts'
 import { loadConfig } from '#config/load.ts'
 import { answerHeaders } from '#gate/answer-headers.ts'
+import { createBadCredentials } from '#gate/bad-credentials.ts'
 import { compileGate, type Gate } from '#gate/compile.ts'
 import { decide } from '#gate/decide.ts'
 import type { Answered, Decision, Permitted, Refused } from '#gate/flight.ts'
+import { unhindered } from '#request/asker.ts'
 import { createLimiters } from '#ratelimit/limiters.ts'
 import { stages } from '#request/evidence.ts'
 import type { RawRequest } from '#request/incoming.ts'
@@ -83,6 +85,7 @@ function gate(directory: Lookups = lookups): Gate {
   return compileGate(loaded.config, {
     authn: { clock: () => 1_800_000_000_000, keySets, lookups: directory, metrics, log: silent },
     limits: createLimiters({ metrics, log: silent }),
+    badCredentials: createBadCredentials({ metrics, log: silent }),
   })
 }
 
@@ -229,7 +232,7 @@ suite('decide', () => {
 
   test('waits for a store only when it must', async () => {
     const rules = gate()
-    const slow = Promise.resolve(lookups.session('', 'deny'))
+    const slow = Promise.resolve(lookups.session('', 'deny', unhindered))
     const waiting = gate({ ...lookups, session: () => slow })
     const decision = decide(waiting, request('GET', '/orders/1', { Cookie: `heimdall_session=${SESSION}` }))
     assert.ok(decision instanceof Promise)

@@ -146,13 +146,36 @@ suite('Postgres', { skip: noPostgres }, () => {
     assert.ok(most <= 11, `${most} connections`)
   })
 
-  test('refuses reads over its cap at once without opening the breaker', async () => {
-    const burst = await Promise.all(Array.from({ length: 1000 }, () => timed(ask)))
-    const busy = burst.filter(({ error }) => error instanceof CallRefused && error.reason === 'busy')
-    const answered = burst.filter(({ error }) => error === undefined)
-    assert.equal(busy.length, 700)
-    assert.equal(answered.length, 300)
+  test('lets the known go first, and one stranger hold a share of the line, without opening the breaker', async () => {
+    const strangers = Array.from({ length: 1000 }, (_, index) =>
+      timed(() => reads.session(digest(`s${index}`), '192.0.2.1')),
+    )
+    const known = await Promise.all(Array.from({ length: 700 }, () => timed(ask)))
+    assert.ok(known.every(({ error }) => error === undefined))
+    const outcomes = await Promise.all(strangers)
+    const busy = outcomes.filter(({ error }) => error instanceof CallRefused && error.reason === 'busy')
+    assert.equal(busy.length, 1000 - 3 - 250)
+    assert.equal(outcomes.filter(({ error }) => error === undefined).length, 3 + 250)
     assert.equal(await reads.ready(), true)
+  })
+
+  test('takes a pause of this process for no failure of the server', async () => {
+    const metrics = createMetrics()
+    const other = connectPostgres(server.url, { log: silent })
+    const paused = createSqlReads(other, { metrics, log: silent })
+    const asked = Array.from({ length: 500 }, (_, index) => timed(() => paused.grants('issuer', `subject${index}`)))
+    await new Promise((resolve) => setImmediate(resolve)) // connecting has begun
+    const until = performance.now() + 1500
+    while (performance.now() < until);
+    await Promise.all(asked)
+    const states = (await metrics.breakerChanges.get()).values
+    assert.deepEqual(states, [])
+    await eventually(
+      'all is well',
+      async () => (await timed(() => paused.grants('issuer', 'subject'))).error === undefined,
+    )
+    paused.close()
+    await other.close()
   })
 
   test('counts and times reads', async () => {

@@ -7,6 +7,7 @@ import { createKeySets, type KeySets } from '#authn/key-sets.ts'
 import { authenticatorSchema, buildSchemes } from '#authn/schemes.ts'
 import type { Scheme } from '#authn/scheme.ts'
 import type { StalePolicy } from '#cache/freshness.ts'
+import { unhindered } from '#request/asker.ts'
 import { newEvidence, type Evidence } from '#request/evidence.ts'
 import type { Principal } from '#request/principal.ts'
 import type { Attempt, Eventually } from '#request/verdict.ts'
@@ -55,7 +56,7 @@ export function present(
   noted: Evidence = evidence(),
   stale: StalePolicy = 'deny',
 ): Eventually<Attempt<Principal>> {
-  return scheme.attempt(incoming({ headers: ['Authorization', `Bearer ${token}`] }), noted, stale)
+  return scheme.attempt(incoming({ headers: ['Authorization', `Bearer ${token}`] }), noted, stale, unhindered)
 }
 
 /** Code of a refusal, `pass` or `skip`. */

@@ -3,11 +3,12 @@
  *
  * @module
  */
+import type { Asker } from '#request/asker.ts'
 import { andThen, deny, pass, skip, type Attempt, type Eventually, type Verdict } from '#request/verdict.ts'
 
 import type { Key } from '../key-sets/key.ts'
 import type { KeySet } from '../key-sets/key-set.ts'
-import { checkClaims, type ClaimRules } from './claims.ts'
+import { checkClaims, type ClaimRules, type Validity } from './claims.ts'
 import { decodeSegment, splitCompact, type Segments } from './compact.ts'
 import { mediaType, readHeader, type HeaderRules, type TokenHeader } from './header.ts'
 import { parseObject, type JsonObject } from './json.ts'
@@ -28,53 +29,64 @@ export interface Trust {
 /**
  * Makes the verification of one authenticator. It answers at once unless keys have to be waited for.
  *
+ * What costs nothing to see is looked at first: a token that says itself that it is not good now or not for us
+ * needs no keys and no signature check, so nobody can spend our time with it.
+ *
  * @returns skip for what is not a JWT of this issuer
  * @denies token_expired when `exp` plus the skew lies in the past
  * @denies keys_unavailable when the issuer's keys cannot be had
  * @denies invalid_token for every other flaw, so that a caller learns nothing from the difference
+ * @denies too_many_failures when the asker does not get leave to have the signature checked
  */
-export function verifyToken(trust: Trust): (token: string) => Eventually<Attempt<Verified>> {
-  const { options, keySet } = trust
+export function verifyToken(trust: Trust): (token: string, asker: Asker) => Eventually<Attempt<Verified>> {
+  const { options, keySet, clock } = trust
+  const rules: ClaimRules = { ...options, audience: new Set(options.audience) }
   const header: HeaderRules = {
     algorithms: new Set(options.algorithms),
     types: new Set(options.types.map(mediaType)),
   }
   const judge = judgement(trust)
 
-  return (token) => {
+  return (token, asker) => {
     const segments = splitCompact(token)
     const payload = segments === undefined ? undefined : decodeSegment(segments.payload)
     const claims = payload === undefined ? undefined : parseObject(payload)
     if (segments === undefined || claims === undefined || claims['iss'] !== options.issuer) return skip
 
-    const head = readHeader(segments.header, header)
-    if (head.kind === 'deny') return head
-    return andThen(candidates(keySet, head.value), (keys) => judge({ segments, claims, head: head.value, keys }))
-  }
-}
-
-/** What was read of a token, and the keys that may have signed it; undefined when there are none to believe. */
-interface Case {
-  readonly segments: Segments
-  readonly claims: JsonObject
-  readonly head: TokenHeader
-  readonly keys: readonly Key[] | undefined
-}
-
-function judgement({ authenticator, options, clock }: Trust): (read: Case) => Verdict<Verified> {
-  const rules: ClaimRules = { ...options, audience: new Set(options.audience) }
-  const vouching = { authenticator, issuer: options.issuer, paths: options.claims }
-
-  return ({ segments, claims, head, keys }) => {
-    if (keys === undefined) return deny('keys_unavailable', 'no keys of the issuer to believe')
-    if (keys.length === 0) return deny('invalid_token', 'the issuer has no such key')
-    const key = signer(segments, head, keys)
-    if (key === undefined) return deny('invalid_token', 'the signature does not match')
+    const read = readHeader(segments.header, header)
+    if (read.kind === 'deny') return read
     const at = clock()
     const validity = checkClaims(claims, rules, at)
     if (validity.kind === 'deny') return validity
-    const verdict = principalOf(claims, validity.value.expires_at, vouching)
-    return verdict.kind === 'deny' ? verdict : pass({ verdict, key, validity: validity.value, at })
+    const asserted = { segments, claims, head: read.value, validity: validity.value, at }
+    return andThen(candidates(keySet, read.value), (keys) => judge(asserted, keys, asker))
+  }
+}
+
+/** What a token says of itself and nobody has vouched for yet. */
+interface Asserted {
+  readonly segments: Segments
+  readonly claims: JsonObject
+  readonly head: TokenHeader
+  readonly validity: Validity
+  /** When the claims were found in order, milliseconds since the epoch. */
+  readonly at: number
+}
+
+/** Makes the judge of tokens, given the keys that may have signed: undefined when there are none to believe. */
+function judgement({ authenticator, options }: Trust) {
+  const vouching = { authenticator, issuer: options.issuer, paths: options.claims }
+
+  return (asserted: Asserted, keys: readonly Key[] | undefined, asker: Asker): Verdict<Verified> => {
+    const { segments, claims, head, validity, at } = asserted
+    if (keys === undefined) return deny('keys_unavailable', 'no keys of the issuer to believe')
+    if (keys.length === 0) return deny('invalid_token', 'the issuer has no such key')
+    const refused = asker.work()
+    if (refused !== undefined) return refused
+    const key = signer(segments, head, keys)
+    if (key === undefined) return deny('invalid_token', 'the signature does not match')
+    const verdict = principalOf(claims, validity.expires_at, vouching)
+    return verdict.kind === 'deny' ? verdict : pass({ verdict, key, validity, at })
   }
 }
 

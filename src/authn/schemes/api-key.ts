@@ -10,12 +10,12 @@ import { z } from 'zod'
 
 import type { StalePolicy } from '#cache/freshness.ts'
 import { oncePer } from '#cache/once-per.ts'
-import type { Found } from '#cache/tiered.ts'
+import type { Answer } from '#cache/tiered.ts'
 import { apiKeyId, digest } from '#directory/secrets.ts'
 import type { Evidence } from '#request/evidence.ts'
-import { headerValues, type Incoming } from '#request/incoming.ts'
+import { headerValues } from '#request/incoming.ts'
 import { OWN_ISSUER, sortedSet, type Principal } from '#request/principal.ts'
-import { andThen, deny, skip, type Attempt, type Deny, type Eventually } from '#request/verdict.ts'
+import { andThen, deny, skip, type Deny } from '#request/verdict.ts'
 import type { ApiKeyRecord } from '#stores/reads.ts'
 
 import { completeGrants } from '../grants.ts'
@@ -128,7 +128,7 @@ function createApiKey(name: string, options: ApiKeyOptions, { lookups, roles, cl
     return refusal(key, clock()) ?? complete(principalFor(key), evidence, stale)
   }
 
-  const attempt = (request: Incoming, evidence: Evidence, stale: StalePolicy): Eventually<Attempt<Principal>> => {
+  const attempt: Scheme['attempt'] = (request, evidence, stale, asker) => {
     const [value, ...others] = headerValues(request, place)
     if (value === undefined) return skip
     evidence.authenticator = name
@@ -139,7 +139,8 @@ function createApiKey(name: string, options: ApiKeyOptions, { lookups, roles, cl
     const id = known === undefined ? apiKeyId(value) : undefined
     if (known !== undefined) evidence.cache = 'file'
     if (id === undefined || lookups === undefined) return accept(sent, known, evidence, stale)
-    return andThen(lookups.apiKey(id, stale), (found: Found<ApiKeyRecord>) => {
+    return andThen(lookups.apiKey(id, stale, asker), (found: Answer<ApiKeyRecord>) => {
+      if (found.kind === 'deny') return found
       recordLookup(evidence, found)
       if (found.kind === 'unavailable') return deny('store_unavailable', 'the key cannot be looked up')
       return accept(sent, found.kind === 'found' ? found.value : undefined, evidence, stale)

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { Asker } from '#request/asker.ts'
 import type { Evidence } from '#request/evidence.ts'
 import { header } from '#request/incoming.ts'
 import type { Principal } from '#request/principal.ts'
@@ -33,10 +34,10 @@ export const jwt = defineScheme({
       credential: { headers: ['authorization'] },
       challenge: 'Bearer',
       addressed: (request) => header(request, 'authorization') !== undefined,
-      attempt(request, evidence, stale) {
+      attempt(request, evidence, stale, asker) {
         const token = bearerToken(request)
         if (token === undefined || token.length > LONGEST_TOKEN) return skip
-        return andThen(prove(token, evidence), (attempt: Attempt<Principal>) =>
+        return andThen(prove(token, evidence, asker), (attempt: Attempt<Principal>) =>
           attempt.kind === 'pass' ? complete(attempt.value, evidence, stale) : attempt,
         )
       },
@@ -71,10 +72,10 @@ function proof(name: string, options: JwtOptions, { clock, keySets, metrics }: A
     return attempt.value.verdict
   }
 
-  return (token: string, evidence: Evidence): Eventually<Attempt<Principal>> => {
+  return (token: string, evidence: Evidence, asker: Asker): Eventually<Attempt<Principal>> => {
     const key = keyOf(token)
     const known = verified.get(key)
     if (known !== undefined && keySet.trusts(known.key)) return recall(known, evidence)
-    return andThen(verify(token), (attempt: Attempt<Verified>) => learn(key, attempt, evidence))
+    return andThen(verify(token, asker), (attempt: Attempt<Verified>) => learn(key, attempt, evidence))
   }
 }

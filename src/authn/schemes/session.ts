@@ -10,12 +10,12 @@ import { z } from 'zod'
 
 import type { StalePolicy } from '#cache/freshness.ts'
 import { oncePer } from '#cache/once-per.ts'
-import type { Found } from '#cache/tiered.ts'
+import type { Answer } from '#cache/tiered.ts'
 import { digest, isSessionValue, SESSION_PREFIX } from '#directory/secrets.ts'
 import type { Evidence } from '#request/evidence.ts'
 import { header, type Incoming } from '#request/incoming.ts'
 import { noGrants, OWN_ISSUER, type Principal } from '#request/principal.ts'
-import { andThen, deny, skip, type Attempt, type Deny, type Eventually } from '#request/verdict.ts'
+import { andThen, deny, skip, type Deny } from '#request/verdict.ts'
 import type { SessionRecord } from '#stores/reads.ts'
 
 import { bearerToken } from '../bearer.ts'
@@ -93,7 +93,8 @@ function createSession(name: string, options: SessionOptions, { lookups, roles, 
   const complete = completeGrants({ mode: options.grants, roles, lookups })
   const principalFor = oncePer((session: SessionRecord) => principalOf(session, name))
 
-  const decide = (found: Found<SessionRecord>, evidence: Evidence, stale: StalePolicy) => {
+  const decide = (found: Answer<SessionRecord>, evidence: Evidence, stale: StalePolicy) => {
+    if (found.kind === 'deny') return found
     recordLookup(evidence, found)
     if (found.kind === 'unavailable') return deny('store_unavailable', 'the session cannot be looked up')
     if (found.kind === 'absent') return deny('invalid_session', 'no such session')
@@ -101,7 +102,7 @@ function createSession(name: string, options: SessionOptions, { lookups, roles, 
     return refusal(found.value, clock()) ?? complete(principalFor(found.value), evidence, staleGrants)
   }
 
-  const attempt = (request: Incoming, evidence: Evidence, stale: StalePolicy): Eventually<Attempt<Principal>> => {
+  const attempt: Scheme['attempt'] = (request, evidence, stale, asker) => {
     const { values, by_cookie } = present(request, options)
     const [value] = values
     if (value === undefined) return skip
@@ -110,7 +111,7 @@ function createSession(name: string, options: SessionOptions, { lookups, roles, 
     if (values.length > 1) return deny('invalid_session', 'more than one session was sent')
     if (!isSessionValue(value)) return deny('invalid_session', 'the session value is malformed')
     if (lookups === undefined) return deny('store_unavailable', 'sessions need stores.postgres')
-    return andThen(lookups.session(digest(value), stale), (found) => decide(found, evidence, stale))
+    return andThen(lookups.session(digest(value), stale, asker), (found) => decide(found, evidence, stale))
   }
 
   return {

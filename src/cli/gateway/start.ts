@@ -6,6 +6,7 @@
 import { createKeySets } from '#authn/key-sets.ts'
 import type { Loaded } from '#config/load.ts'
 import { watchSources } from '#config/watch.ts'
+import { createBadCredentials } from '#gate/bad-credentials.ts'
 import { createPools } from '#proxy/pools.ts'
 import { createLimiters } from '#ratelimit/limiters.ts'
 import { createLogger } from '#telemetry/log.ts'
@@ -67,7 +68,7 @@ async function start(parts: AsyncDisposableStack, options: StartOptions, io: Pic
   const pools = parts.adopt(createPools(metrics, { log }), (it) => it.close())
   const limits = createLimiters({ redis: stores.redis, metrics, log })
   const authn = { clock: io.clock, keySets, lookups: stores.lookups, metrics, log }
-  const gate = { authn, limits }
+  const gate = { authn, limits, badCredentials: createBadCredentials({ metrics, log }) }
   const versions = createVersions(loaded, { path, env: io.env, gate, pools, metrics, log })
   parts.defer(() => versions.close())
   const deps = { path, versions, stores, keySets, metrics, log, clock: io.clock, settle }

@@ -6,6 +6,7 @@ import { createKeySets } from '#authn/key-sets.ts'
 import type { StalePolicy } from '#cache/freshness.ts'
 import { apiKey, apiKeyOptions } from '#authn/schemes/api-key.ts'
 import { digest, newApiKey } from '#directory/secrets.ts'
+import { unhindered } from '#request/asker.ts'
 import { silent } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 
@@ -32,7 +33,7 @@ function setUp(written: Record<string, unknown> = {}, withDirectory = true) {
   })
   const noted = evidence()
   const attempt = (headers: string[], stale: StalePolicy = 'deny') =>
-    scheme.attempt(incoming({ headers }), noted, stale)
+    scheme.attempt(incoming({ headers }), noted, stale, unhindered)
   const outcome = async (...headers: string[]) => outcomeOf(await attempt(headers))
   return { directory, wall, scheme, noted, attempt, outcome }
 }

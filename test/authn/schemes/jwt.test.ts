@@ -5,8 +5,9 @@ import * as fc from 'fast-check'
 import { SignJWT } from 'jose'
 
 import type { Scheme } from '#authn/scheme.ts'
+import { unhindered, type Asker } from '#request/asker.ts'
 import type { Principal } from '#request/principal.ts'
-import { skip, type Attempt } from '#request/verdict.ts'
+import { deny, skip, type Attempt } from '#request/verdict.ts'
 
 import { authnBench, evidence, outcomeOf, present, type AuthnBench } from '../../support/authn.ts'
 import { incoming } from '../../support/incoming.ts'
@@ -96,7 +97,7 @@ suite('a JWT scheme', () => {
     for (const text of ['hs_opaque', '', 'a.b', 'a.b.c', 'a.b.c.d.e', other, `${header}.${payload}=.x`, '...'])
       assert.equal(decide(text), skip, text)
     for (const headers of [[], ['Authorization', 'Basic YTpi'], ['Authorization', 'Bearer'], ['X-Token', 'x']])
-      assert.equal(acme.attempt(incoming({ headers }), evidence(), 'deny'), skip)
+      assert.equal(acme.attempt(incoming({ headers }), evidence(), 'deny', unhindered), skip)
   })
 
   test('is addressed by any Authorization header, and by nothing else', () => {
@@ -110,6 +111,7 @@ suite('a JWT scheme', () => {
       incoming({ headers: ['Authorization', `bEARER ${token(es256, claims())}`] }),
       evidence(),
       'deny',
+      unhindered,
     )
     assert.ok(!(attempt instanceof Promise))
     assert.equal(attempt.kind, 'pass')
@@ -147,10 +149,20 @@ suite('times', () => {
     assert.equal(outcome(text), 'pass')
   })
 
-  test('say token_expired only of tokens that are genuine', () => {
-    const text = token(es256, claims({ exp: NOW / 1000 - 60 }))
-    assert.equal(outcome(text), 'token_expired')
-    assert.equal(outcome(`${text.slice(0, text.lastIndexOf('.'))}.${segment('x'.repeat(64))}`), 'invalid_token')
+  test('are read before the signature, so that what is past anyway costs no check', () => {
+    const never: Asker = { client: undefined, work: () => deny('too_many_failures', 'no leave') }
+    const decided = (part: Record<string, unknown>) =>
+      acme.attempt(
+        incoming({ headers: ['Authorization', `Bearer ${token(es256, claims(part))}`] }),
+        evidence(),
+        'deny',
+        never,
+      )
+    const codes = [{ exp: NOW / 1000 - 60 }, { aud: 'another' }, { nbf: NOW / 1000 + 60 }, {}].map((part) => {
+      const attempt = decided(part)
+      return attempt instanceof Promise || attempt.kind !== 'deny' ? 'no refusal' : attempt.code
+    })
+    assert.deepEqual(codes, ['token_expired', 'invalid_token', 'invalid_token', 'too_many_failures'])
   })
 
   test('follow the options', () => {

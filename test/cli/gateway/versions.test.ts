@@ -9,6 +9,7 @@ import { createVersions } from '#cli/gateway/versions.ts'
 import { disk } from '#config/files.ts'
 import { loadConfig } from '#config/load.ts'
 import { createPools } from '#proxy/pools.ts'
+import { createBadCredentials } from '#gate/bad-credentials.ts'
 import { createLimiters } from '#ratelimit/limiters.ts'
 import { silent, type Logger } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
@@ -45,6 +46,7 @@ suite('versions of the file', () => {
     const gate = {
       authn: { clock: () => 0, keySets, lookups: undefined, metrics, log },
       limits: createLimiters({ metrics, log }),
+      badCredentials: createBadCredentials({ metrics, log }),
     }
     const versions = createVersions(loaded, { path, env: {}, gate, pools: failing, metrics, log })
     t.after(() => versions.close())

@@ -1,0 +1,118 @@
+/**
+ * Bad credentials: how many a client may have checked in vain.
+ *
+ * A credential that nothing is known of costs a signature check or a lookup, and whoever makes them up has no end of them.
+ * Once too many of a client's were bad, no more work is done for it until some of them are a period old. What memory knows
+ * still passes, so neighbours behind one address who have proved who they are go on; so does what costs no work to refuse.
+ *
+ * @module
+ */
+import { clientNetwork } from '#ratelimit/keys/client.ts'
+import { createMemoryStore } from '#ratelimit/memory.ts'
+import type { Asker } from '#request/asker.ts'
+import type { DenialCode } from '#request/denial.ts'
+import { deny, type Deny } from '#request/verdict.ts'
+import type { Logger } from '#telemetry/log.ts'
+import type { Metrics } from '#telemetry/metrics.ts'
+import type { Rate } from '#values/units.ts'
+
+/** One request's asker. */
+export interface ClientAsker extends Asker {
+  /** Told how the credential was refused. */
+  refused(code: DenialCode): void
+}
+
+/** Makes the asker of a client, by its address. */
+export type AskerFor = (address: string) => ClientAsker
+
+export interface BadCredentialsDeps {
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Monotonic milliseconds. */
+  readonly now?: () => number
+  /** Most clients that are counted at once; those not heard of for longest are forgotten first. */
+  readonly most?: number
+}
+
+/** Counts of a process; they live across reloads that leave the rate as it is. */
+export interface BadCredentials {
+  askers(rate: Rate | 'off'): AskerFor
+}
+
+/** Refusals for which the client is to blame. An expired token is none: claims are read before the signature is checked. */
+const bad: ReadonlySet<DenialCode> = new Set<DenialCode>(['invalid_token', 'invalid_session', 'invalid_api_key'])
+
+const MOST_CLIENTS = 20_000
+const TELL_EVERY = 1000 // milliseconds
+
+/** As the limit key `client` tells them apart by default. */
+const prefix = { ipv4: 32, ipv6: 64 }
+
+/**
+ * Makes the counts of a process.
+ *
+ * @denies too_many_failures with `Retry-After` while the client's bad credentials are at the rate
+ */
+export function createBadCredentials(deps: BadCredentialsDeps): BadCredentials {
+  const { metrics, log, now = () => performance.now(), most = MOST_CLIENTS } = deps
+  const store = createMemoryStore({ now, most })
+  let told = Number.NEGATIVE_INFINITY
+
+  const tell = (client: string) => {
+    if (now() - told < TELL_EVERY) return
+    told = now()
+    log.warn({ client }, 'too many bad credentials')
+  }
+
+  return {
+    askers(rate) {
+      if (rate === 'off')
+        return (address) =>
+          asker(
+            address,
+            () => undefined,
+            () => metrics.badCredentials.inc(),
+          )
+      const counter = store.counter(`${rate.count}/${rate.period}`, { count: rate.count, period: rate.period * 1000 })
+
+      const held = (client: string): Deny | undefined => {
+        const wait = counter.full(client)
+        if (wait === 0) return undefined
+        const headers = { 'Retry-After': String(Math.ceil(wait / 1_000_000)) }
+        return deny('too_many_failures', `${rate.count} bad credentials of ${client}`, headers)
+      }
+
+      const charge = (client: string) => {
+        metrics.badCredentials.inc()
+        if (counter.take(client).remaining === 0) tell(client)
+        metrics.cacheEntries.set({ cache: 'bad_credentials' }, store.size)
+      }
+
+      return (address) => asker(address, held, charge)
+    },
+  }
+}
+
+/** The client's network is told only when there is work to do: most requests need none. */
+function asker(
+  address: string,
+  held: (client: string) => Deny | undefined,
+  charge: (client: string) => void,
+): ClientAsker {
+  let network: string | undefined
+  let worked = false
+  const client = () => (network ??= clientNetwork(address, prefix) ?? address)
+  return {
+    get client() {
+      return client()
+    },
+    work() {
+      const refused = held(client())
+      worked = refused === undefined
+      return refused
+    },
+    refused(code) {
+      if (worked && bad.has(code)) charge(client())
+    },
+  }
+}
