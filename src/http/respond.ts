@@ -47,6 +47,9 @@ function compose(refusal: Deny, { request_id, challenge, headers }: RefusalConte
   return { status: denial.status, headers: { ...composed, ...headers, ...refusal.headers }, body }
 }
 
+/** Refusals of what others could cut into requests differently: what stands behind is nobody's (RFC 9112 §6.3). */
+const ambiguous: ReadonlySet<DenialCode> = new Set(['framing_invalid', 'header_duplicate'])
+
 /**
  * Answers a request with a refusal. Once an answer has begun it can only be broken off, never amended:
  * the connection is cut, so that the client does not take half an answer for a whole one.
@@ -56,6 +59,7 @@ export function refuse(response: ServerResponse, refusal: Deny, context: Refusal
     response.destroy()
     return
   }
+  if (ambiguous.has(refusal.code)) response.shouldKeepAlive = false
   send(response, compose(refusal, context))
 }
 

@@ -31,7 +31,8 @@ export const asterisk: Target = { origin: '*', path: '*', match: '*', query: '',
 const plainPath = /^\/[\w\-.~!$&'()*+,=:@/]*$/
 const visible = /^[\x21\x22\x24-\x7e]*$/ // all of visible ASCII but `#`
 const brokenEscape = /%(?![0-9a-f]{2})/i
-const overlong = /%(?:c[01]%[89ab]|e0%[89]|f0%8)[0-9a-f]/i // a long way of writing `.` or `/` in UTF-8, which some decoders take
+// Long ways of writing `.` and `/` in UTF-8, also broken ones, which some decoders take.
+const overlong = /%c[01](?:%[89ab]|\.|%2[ef]|%5c)|%(?:e0%[89]|f0%8)[0-9a-f]/i
 const absolute = /^https?:\/\/([^/?#@\\]+)(|[/?].*)$/i
 const nothing: readonly EncodedKind[] = []
 
@@ -95,7 +96,10 @@ function decodeUnreserved(path: string): string {
   })
 }
 
-/** Finds `.` and `..`, also between encoded delimiters and before path parameters (`/..;a=b/`). */
+/**
+ * Finds `.` and `..`, also between encoded delimiters, before path parameters (`/..;a=b/`) and before any escape of ASCII:
+ * `..%23` ends at the `#` for who decodes too early, `..%252f` for who decodes twice, and some systems take `..%20` for `..`.
+ */
 function hasDotSegment(path: string): boolean {
-  return path.split(/\/|%2f|%5c/i).some((segment) => /^\.{1,2}(?:;.*|%3b.*)?$/i.test(segment))
+  return path.split(/\/|%2f|%5c/i).some((segment) => /^\.{1,2}(?:;.*|%[0-7].*)?$/.test(segment))
 }

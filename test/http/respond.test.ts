@@ -50,6 +50,24 @@ suite('a refusal', () => {
     }
   })
 
+  test('ends the connection when the request may be two to somebody else, and keeps it otherwise', async () => {
+    for (const [code, connection] of [
+      ['framing_invalid', 'close'],
+      ['header_duplicate', 'close'],
+      ['invalid_token', 'keep-alive'],
+    ] as const) {
+      refusing(code, '')
+      const client = await connectRaw(port)
+      client.send(get + get)
+      assert.equal((await client.response()).header('connection'), connection)
+      if (connection === 'close') {
+        await client.closed()
+        assert.equal(client.pending().length, 0)
+      } else assert.equal((await client.response()).status, 401)
+      client.destroy()
+    }
+  })
+
   test('carries the challenge and the headers its maker knows', async () => {
     respond = (response) =>
       refuse(response, deny('invalid_token', 'bad signature'), {

@@ -91,6 +91,12 @@ suite('parseTarget', () => {
     '/a%2f..%2fadmin',
     '/a%2F%2e%2E',
     '/a%5c..%5Cadmin',
+    '/a/..%23/admin',
+    '/a/..%3f/admin',
+    '/a/..%00/admin',
+    '/a/..%252fadmin',
+    '/a/..%20/admin',
+    '/a/%2e%2E%09/admin',
   ])
     test(`P1: refuses the dot segment in ${path}`, () => {
       assert.equal(refusal(get(path)), 'target_invalid: dot segment in path')
@@ -119,6 +125,9 @@ suite('parseTarget', () => {
     ['/a%2%65', 'broken escape in path'],
     ['/a%u002e', 'broken escape in path'],
     ['/a/%c0%ae%C0%ae/', 'overlong UTF-8 in path'],
+    ['/a/%c0.%C1./', 'overlong UTF-8 in path'],
+    ['/a/%c0%2e%c0%2e/', 'overlong UTF-8 in path'],
+    ['/a%c0%2fb', 'overlong UTF-8 in path'],
     ['/a%e0%80%af', 'overlong UTF-8 in path'],
     ['/a%f0%80%80%af', 'overlong UTF-8 in path'],
     ['', 'neither origin-form nor absolute-form'],
