@@ -10,9 +10,11 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 
-import { Cluster, Redis, type CommonRedisOptions } from 'ioredis'
+import { Redis, type CommonRedisOptions } from 'ioredis'
 
 import type { RedisPlace } from '#values/redis-url.ts'
+
+import { CalmCluster } from './redis-cluster.ts'
 
 const CONNECT_TIMEOUT = 1000 // milliseconds
 const SILENCE = 1000 // a connection that owes answers and says nothing this long is given up
@@ -22,7 +24,7 @@ const TOPOLOGY_INTERVAL = 5000 // a Cluster is asked again without a reason, too
 /** How long a client rests at most between attempts to connect, so that a Redis that is back is used again within a second. */
 export const LONGEST_RETRY = 500
 
-export type RedisClient = Redis | Cluster
+export type RedisClient = Redis | CalmCluster
 
 /**
  * Makes a client, which begins to connect. It must be given a listener for `error`.
@@ -78,8 +80,8 @@ function ofSentinels(place: RedisPlace, tls: ConnectionOptions | undefined): Red
   })
 }
 
-function ofCluster({ hosts, credentials }: RedisPlace, tls: ConnectionOptions | undefined): Cluster {
-  const cluster = new Cluster([...hosts], {
+function ofCluster({ hosts, credentials }: RedisPlace, tls: ConnectionOptions | undefined): CalmCluster {
+  return new CalmCluster([...hosts], {
     redisOptions: { ...connection, ...credentials, ...(tls && { tls }) },
     clusterRetryStrategy: rest,
     enableOfflineQueue: false,
@@ -91,13 +93,6 @@ function ofCluster({ hosts, credentials }: RedisPlace, tls: ConnectionOptions | 
     slotsRefreshTimeout: TOPOLOGY_TIMEOUT,
     slotsRefreshInterval: TOPOLOGY_INTERVAL,
   })
-  // A node is connected to when the first command for it comes, and holds commands meanwhile: so it is done before.
-  const connect = (node: Redis) => {
-    if (node.status === 'wait' && node.options.readOnly !== true) node.connect().catch(() => undefined)
-  }
-  cluster.on('ready', () => cluster.nodes('master').forEach(connect))
-  cluster.on('+node', (node: Redis) => cluster.status === 'ready' && connect(node))
-  return cluster
 }
 
 function rest(attempt: number): number {

@@ -6,17 +6,19 @@
  *
  * @module
  */
-import { Cluster, ReplyError } from 'ioredis'
+import { ReplyError } from 'ioredis'
 
 import { createBreaker } from '#resilience/breaker.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 import { readRedisUrl } from '#values/redis-url.ts'
 
+import { CalmCluster, NodeAway } from './redis-cluster.ts'
 import { createRedisClient, LONGEST_RETRY, type RedisClient } from './redis-client.ts'
 
 const COMMAND_TIMEOUT = 50 // milliseconds
 const MOST_COMMANDS = 1000 // under way at once
+const notYet = /^(?:LOADING|MASTERDOWN|CLUSTERDOWN|EXECABORT)/ // the last: one of them amid a transaction of reads
 const HEARTBEAT = 1000 // where primaries change: a connection to one that hangs is given up before another takes its place
 
 export interface RedisDeps {
@@ -36,7 +38,7 @@ export interface RedisStore {
    * @throws CallRefused, DeadlineExceeded, or what Redis answered
    */
   run<T>(query: string, action: (client: RedisClient) => Promise<T>): Promise<T>
-  /** True when connected and answering, for `/readyz`. */
+  /** True when connected and answering, for `/readyz`; of a Cluster, with every slot. */
   ready(): boolean
   close(): void
 }
@@ -85,7 +87,7 @@ export function connectRedis(url: string, { metrics, log }: RedisDeps): RedisSto
         throw error
       }
     },
-    ready: () => client.status === 'ready' && !breaker.open,
+    ready: () => isReady(client) && !breaker.open,
     close() {
       clearInterval(heartbeat)
       client.disconnect()
@@ -99,13 +101,21 @@ function notConnected(): Promise<never> {
   return Promise.reject(new Error('not connected'))
 }
 
-/** Has every connection owe an answer, which the client gives it a second for. */
+/** Has the connection owe an answer, which the client gives it a second for. */
 function beat(client: RedisClient): void {
-  const connections = client instanceof Cluster ? client.nodes('master') : [client]
-  for (const one of connections) if (one.status === 'ready') one.ping().catch(() => undefined)
+  if (client instanceof CalmCluster) client.beat()
+  else if (client.status === 'ready') client.ping().catch(() => undefined)
 }
 
-/** A Redis that answers with an error (out of memory, wrong type) is there, unless it says that it is not yet. */
+function isReady(client: RedisClient): boolean {
+  return client instanceof CalmCluster ? client.whole : client.status === 'ready'
+}
+
+/**
+ * A Redis that answers with an error (out of memory, wrong type) is there, unless it says that it is not yet.
+ * One node of a Cluster that is known to be away is no reason to leave the others alone.
+ */
 function isOutage(error: unknown): boolean {
-  return !(error instanceof ReplyError) || /^(?:LOADING|MASTERDOWN|CLUSTERDOWN)/.test((error as Error).message)
+  if (error instanceof NodeAway) return false
+  return !(error instanceof ReplyError) || notYet.test((error as Error).message)
 }

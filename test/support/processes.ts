@@ -4,6 +4,7 @@
  * @module
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 
@@ -14,12 +15,20 @@ export function needs(...programs: readonly string[]): string | false {
   return `not installed: ${missing.join(', ')}`
 }
 
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
+/** A port that is free and stays so while its server is away: it is below those that the system gives to clients. */
+export async function steadyPort(): Promise<number> {
+  for (;;) {
+    const port = await freePort(randomInt(20_000, 32_000)).catch(() => undefined)
+    if (port !== undefined) return port
+  }
+}
+
+/** A port that was free a moment ago; any unless told. */
+export function freePort(wanted = 0): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(wanted, '127.0.0.1', () => {
       const address = server.address()
       server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
     })

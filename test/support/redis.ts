@@ -26,13 +26,24 @@ export interface TestRedis {
   stop(): Promise<void>
 }
 
-/** Starts one on a free port of loopback. */
-export async function startRedis(args: readonly string[] = []): Promise<TestRedis> {
-  const port = await freePort()
-  const launch = () =>
-    start(SERVER, ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', ...args])
+export interface RedisOptions {
+  /** A free one unless told. */
+  readonly port?: number
+  /** Speaks TLS alone; PEM of the authority that our client of it trusts. */
+  readonly ca?: string
+}
+
+/** Starts one on loopback. */
+export async function startRedis(args: readonly string[] = [], options: RedisOptions = {}): Promise<TestRedis> {
+  const { port = await freePort(), ca } = options
+  const where = ca === undefined ? ['--port', String(port)] : ['--port', '0', '--tls-port', String(port)]
+  const launch = () => start(SERVER, [...where, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', ...args])
   let server = launch()
-  const client = new Redis(port, '127.0.0.1', { retryStrategy: () => 20, maxRetriesPerRequest: null })
+  const client = new Redis(port, '127.0.0.1', {
+    retryStrategy: () => 20,
+    maxRetriesPerRequest: null,
+    ...(ca !== undefined && { tls: { ca } }),
+  })
   client.on('error', () => undefined)
   const answers = () => eventually('redis answers', async () => (await client.ping()) === 'PONG')
   await answers()

@@ -1,0 +1,89 @@
+/**
+ * The client of a Redis Cluster, kept from trying too hard.
+ *
+ * Left to itself it sends what is for a node that is away to any other, is told to ask the one that is away, connects to
+ * that, and asks for the map of the Cluster anew: for every single command. And it connects to a node when the first
+ * command for it comes, which waits meanwhile. Here a command whose node is not connected fails at once, nodes are
+ * connected to before there is a command for them, and the map is asked for at most four times a second.
+ *
+ * @module
+ */
+import { Cluster, type Command, type Redis } from 'ioredis'
+
+const REFRESH_INTERVAL = 250 // milliseconds
+
+type Stream = Parameters<Cluster['sendCommand']>[1]
+
+/** Where a pipeline is sent: to the node of a slot, or to the one that was found to have it. */
+interface Way {
+  readonly slot: number
+  readonly redis?: Redis
+}
+
+/** A command failed at once and cost nothing, because the node that has the slot of its key is away. */
+export class NodeAway extends Error {
+  override readonly name = 'NodeAway'
+
+  constructor() {
+    super('the node of this key is not connected')
+  }
+}
+
+/** Client of a Cluster. */
+export class CalmCluster extends Cluster {
+  readonly #nodes = new Map<string, Redis>()
+  #refreshing = false
+
+  constructor(...options: ConstructorParameters<typeof Cluster<'legacy'>>) {
+    super(...options)
+    this.on('+node', (node: Redis) => {
+      this.#nodes.set(keyOf(node), node)
+      if (this.status === 'ready') connect(node)
+    })
+    this.on('-node', (node: Redis) => {
+      if (this.#nodes.get(keyOf(node)) === node) this.#nodes.delete(keyOf(node))
+    })
+    this.on('ready', () => this.nodes('master').forEach(connect))
+  }
+
+  /** True when the primary of every slot is connected. */
+  get whole(): boolean {
+    const ranges = new Set(this.slots)
+    return this.status === 'ready' && ranges.size > 0 && [...ranges].every((range) => this.#isConnected(range[0]))
+  }
+
+  /** Has every connection owe an answer, and looks for what is missing. To be called now and then. */
+  beat(): void {
+    for (const node of this.nodes('master')) if (node.status === 'ready') node.ping().catch(() => undefined)
+    if (this.status === 'ready' && !this.whole) this.#refresh()
+  }
+
+  override sendCommand(command: Command, stream?: Stream, way?: Way): unknown {
+    const slot: number | null = way?.slot ?? command.getSlot() // null for a command without keys
+    if (slot === null || way?.redis !== undefined || this.#isConnected(this.slots[slot]?.[0]))
+      return super.sendCommand(command, stream, way)
+    this.#refresh()
+    command.reject(new NodeAway())
+    return command.promise
+  }
+
+  #isConnected(key: string | undefined): boolean {
+    return key !== undefined && this.#nodes.get(key)?.status === 'ready'
+  }
+
+  #refresh(): void {
+    if (this.#refreshing) return
+    this.#refreshing = true
+    setTimeout(() => (this.#refreshing = false), REFRESH_INTERVAL).unref()
+    this.refreshSlotsCache()
+  }
+}
+
+function keyOf({ options }: Redis): string {
+  return `${options.host}:${options.port}`
+}
+
+/** Replicas are not read from; one that becomes primary is connected to by the change. */
+function connect(node: Redis): void {
+  if (node.status === 'wait' && node.options.readOnly !== true) node.connect().catch(() => undefined)
+}
