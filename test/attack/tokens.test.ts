@@ -207,7 +207,7 @@ suite(
     let made = 0
 
     before(async () => {
-      twins = await startTwins(keep, 'routes: [{ path: /me }]', publish)
+      twins = await startTwins(keep, { file: 'routes: [{ path: /me }]', publish })
     })
 
     for (const { row, what, forge, refusal } of forgeries)

@@ -30,20 +30,20 @@ export interface Twins {
   readonly second: TestGateway
 }
 
-/**
- * Starts all of it. Authenticators: `acme` takes tokens and adds the directory's grants, `login` sessions, `keys` API keys.
- *
- * @param more further lines of the file, `routes:` among them
- * @param publish may change the issuer's keys before anybody asks for them
- */
-export async function startTwins(
-  keep: Keep,
-  more: string,
-  publish: (issuer: TestIssuer) => void = () => {},
-): Promise<Twins> {
+export interface TwinsOptions {
+  /** Further lines of the file, `routes:` among them. */
+  readonly file: string
+  /** Further authenticators, a line each. */
+  readonly authenticators?: (issuer: TestIssuer) => string
+  /** May change the issuer's keys before anybody asks for them. */
+  readonly publish?: (issuer: TestIssuer) => void
+}
+
+/** Starts all of it: `acme` takes tokens and adds the directory's grants, `login` takes sessions, `keys` API keys. */
+export async function startTwins(keep: Keep, options: TwinsOptions): Promise<Twins> {
   const upstream = keep(await startUpstream(fixed(200, 'service')))
   const issuer = keep(await startIssuer())
-  publish(issuer)
+  options.publish?.(issuer)
   const redis = keep(await startRedis())
   const postgres = keep(await startPostgres())
   const directory = keep(await storeDirectory(postgres.url))
@@ -59,8 +59,9 @@ authenticators:
   acme: { jwt: { ${keys}, audience: orders-api, clock_skew: 0s, grants: both } }
   login: { session: {} }
   keys: { api_key: {} }
+${options.authenticators?.(issuer) ?? ''}
 defaults: { upstream: service, authenticate: [acme, login, keys] }
-${more}`
+${options.file}`
   const started = await Promise.all([serve(yaml), serve(yaml)])
   const [first, second] = [keep(started[0]), keep(started[1])]
   for (const { probes } of [first, second])
