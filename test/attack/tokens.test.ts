@@ -64,6 +64,7 @@ version: 1
 listen: 127.0.0.1:0
 probes: 127.0.0.1:0
 grace: 500ms
+bad_credentials: off
 upstreams: { service: "${upstream.url}" }
 authenticators: { acme: { jwt: { ${keys}, audience: orders-api } } }
 defaults: { upstream: service, authenticate: [acme] }

@@ -56,6 +56,7 @@ version: 1
 listen: 127.0.0.1:0
 probes: 127.0.0.1:0
 grace: 500ms
+bad_credentials: off
 ${top}
 upstreams:
   service: { targets: ["${upstream.url}"], breaker: { of_at_least: 1000000 } }

@@ -53,6 +53,7 @@ version: 1
 listen: 127.0.0.1:0
 probes: 127.0.0.1:0
 grace: 500ms
+bad_credentials: off
 stores: { postgres: "${directory.url}", redis: "${redis.url}" }
 upstreams: { service: "${upstream.url}" }
 authenticators:
