@@ -5,6 +5,8 @@ import { suite, test } from 'node:test'
 
 import { commands } from '#cli/commands.ts'
 
+import { FLAGS } from '../support/gateway.ts'
+
 const root = join(import.meta.dirname, '../..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 
@@ -31,7 +33,7 @@ suite('the image', () => {
   test('starts the gateway on the mounted file, without a shell that would swallow signals', () => {
     assert.deepEqual(
       [...words('ENTRYPOINT'), ...words('CMD')],
-      ['node', 'src/main.ts', 'serve', '--config', '/etc/heimdall/heimdall.yaml'],
+      ['node', ...FLAGS, 'src/main.ts', 'serve', '--config', '/etc/heimdall/heimdall.yaml'],
     )
     assert.deepEqual(all('STOPSIGNAL'), ['SIGTERM'])
   })

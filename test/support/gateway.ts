@@ -17,6 +17,9 @@ import { DEFECT } from '#cli/gateway/defects.ts'
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts')
 const START_DEADLINE = 20_000
 
+/** What the image and the npm scripts start Node with. */
+export const FLAGS = ['--disable-proto=throw', '--disallow-code-generation-from-strings']
+
 export type LogLine = Readonly<Record<string, unknown>>
 
 export interface TestGateway {
@@ -66,7 +69,7 @@ export async function serve(
   const path = join(folder, 'heimdall.yaml')
   writeFileSync(path, yaml)
   for (const [name, content] of Object.entries(options.files ?? {})) writeFileSync(join(folder, name), content)
-  const child = spawn(process.execPath, [...(options.flags ?? []), MAIN, 'serve', '--config', path], {
+  const child = spawn(process.execPath, [...FLAGS, ...(options.flags ?? []), MAIN, 'serve', '--config', path], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
   })

@@ -8,6 +8,7 @@ import { errorText } from '#telemetry/error-text.ts'
 import type { Command, Signals } from '../command.ts'
 import { configHelp, configOption, configPath, readConfig } from '../config-file.ts'
 import { startGateway, type Gateway } from '../gateway/start.ts'
+import { unsafeProcess } from '../gateway/unsafe-process.ts'
 
 export const serve: Command = {
   name: 'serve',
@@ -24,6 +25,9 @@ export const serve: Command = {
     'HEIMDALL_LISTEN=127.0.0.1:8081 npm run -s heimdall -- serve',
   ],
   async run(call, io) {
+    const unsafe = unsafeProcess(io.env, process.execArgv)
+    for (const danger of unsafe) io.err(`heimdall serve: does not start: ${danger}`)
+    if (unsafe.length > 0) return 1
     const loaded = readConfig(call, io)
     if (loaded === undefined) return 1
     const signals = io.signals() // before the start: a signal that comes during it is heeded after it
