@@ -6,6 +6,8 @@ import { z } from 'zod'
 import { cacheKey } from '#cache/key.ts'
 import type { SharedCache, SharedRead } from '#cache/shared.ts'
 import { createTiered, type TieredOptions } from '#cache/tiered.ts'
+import type { Asker } from '#request/asker.ts'
+import { deny } from '#request/verdict.ts'
 import { silent } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 
@@ -304,5 +306,40 @@ suite('tiered lookup', () => {
     await get('bob', 'deny')
     const counts = (await metrics.cacheReads.get()).values.map(({ labels, value }) => [labels['layer'], value])
     assert.deepEqual(Object.fromEntries(counts), { l1: 1, source: 1, stale: 1, error: 1 })
+  })
+
+  test('asks for leave to read what was never found, and names the stranger to the source', async () => {
+    const { world, source, process } = setUp()
+    const asked: (string | undefined)[] = []
+    const get = process({
+      shared: undefined,
+      source: (id, stranger) => {
+        source.reads += 1
+        asked.push(stranger)
+        return Promise.resolve(id === 'alice' ? { name: 'Alice', roles: [] } : undefined)
+      },
+    })
+    const leave = { given: 0 }
+    const asker: Asker = { client: '192.0.2.1', work: () => void (leave.given += 1) }
+    await Promise.all([get('alice', 'deny', asker), get('alice', 'deny', asker)])
+    assert.equal(leave.given, 1, 'who joins a read causes none')
+    await get('alice', 'deny', asker)
+    world.now += 6000
+    await get('alice', 'deny', asker)
+    assert.equal(leave.given, 1, 'what was found once is read again without leave')
+    await get('nobody', 'deny', asker)
+    assert.equal(leave.given, 2)
+    assert.deepEqual(asked, ['192.0.2.1', undefined, '192.0.2.1'])
+  })
+
+  test('hands on the refusal of leave, and reads nothing', async () => {
+    const { source, process } = setUp()
+    const get = process()
+    const refusal = deny('too_many_failures', 'no leave')
+    const held: Asker = { client: '192.0.2.1', work: () => refusal }
+    assert.equal(get('alice', 'deny', held), refusal)
+    assert.equal(source.reads, 0)
+    await get('alice', 'deny')
+    assert.equal((await get('alice', 'deny', held)).kind, 'found')
   })
 })

@@ -67,6 +67,18 @@ suite('createMemoryStore', () => {
     assert.equal(store.size, 0)
   })
 
+  test('tells how long a key has no room, and counts nothing by that', () => {
+    const { store, clock } = storeOf(100)
+    const counter = store.counter('per-user', once)
+    assert.deepEqual([counter.full('alice'), store.size], [0, 0])
+    counter.take('alice')
+    clock.now = 20_000
+    assert.deepEqual([counter.full('alice'), counter.full('bob')], [40_000_000, 0])
+    clock.now = 60_000
+    assert.equal(counter.full('alice'), 0)
+    assert.equal(counter.take('alice').allowed, true)
+  })
+
   test('gives nothing back where nothing was counted', () => {
     const { store } = storeOf(100)
     const counter = store.counter('per-user', once)

@@ -71,6 +71,19 @@ suite('breaker', () => {
     assert.equal(breaker.open, false)
   })
 
+  test('counts no failure that came long after its deadline: this process stood still', async (context) => {
+    const { breaker, state, lines } = make(context, { inARow: 1, volume: 1 })
+    const answered = Promise.withResolvers<never>()
+    const late = breaker.run(() => answered.promise).catch((error: unknown) => error)
+    const until = performance.now() + 120
+    while (performance.now() < until);
+    answered.reject(new Error('the timer of a driver'))
+    assert.equal((await late) instanceof Error && ((await late) as Error).name, 'OwnDelay')
+    assert.deepEqual([await state(), lines], [0, []])
+    await assert.rejects(breaker.run(fail))
+    assert.equal(await state(), 2)
+  })
+
   test('opens when the share of failures is too high, and refuses at once', async (context) => {
     const { breaker } = make(context, { volume: 5 })
     await times(5, () => breaker.run(fail))
