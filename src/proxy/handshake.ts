@@ -7,11 +7,12 @@
  *
  * @module
  */
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { createProxyServer } from 'http-proxy-3'
 
-import type { Backend } from './backend.ts'
+import { MOST_HEADER_BYTES, type Backend } from './backend.ts'
+import type { Fields } from './response-fields.ts'
 
 /** The request as the backend shall see it. */
 export interface HandshakeRequest {
@@ -21,10 +22,12 @@ export interface HandshakeRequest {
   readonly fields: readonly string[]
 }
 
-/** What may come of it; one of them is called, once. */
+/** What may come of it; the last three end it, and one of them is called, once. */
 export interface HandshakeEvents {
-  /** A 101; `tunnel` relays its head, with `answer.headers` as they then are, and joins the two connections. */
-  upgraded(answer: IncomingMessage, upstream: Socket, tunnel: () => void): void
+  /** A 1xx other than 100 and 101. */
+  interim(status: number, headers: IncomingHttpHeaders): void
+  /** A 101; `tunnel` relays its head with these fields, names and values in turn, and joins the two connections. */
+  upgraded(answer: IncomingMessage, upstream: Socket, tunnel: (fields: Fields) => void): void
   /** Any other answer; its body is still to be read. */
   answered(answer: IncomingMessage): void
   /** `connected`: whether the request was on a connection by then. */
@@ -41,14 +44,17 @@ export function handshake(
   client: Socket,
   events: HandshakeEvents,
 ): ClientRequest {
-  const message = { method: 'GET', url: request.path, headers: headersOf(request), httpVersion: '1.1' }
+  const headers = upgradeHeaders(['host', request.host, ...request.fields])
+  const message = { method: 'GET', url: request.path, headers, httpVersion: '1.1' }
   const { ca, connectTimeout, servername } = backend.connection
   let outgoing: ClientRequest | undefined
   proxy.once('proxyReqWs', (made: ClientRequest) => {
     made.path = request.path // byte for byte, where the library would normalise it
+    made.maxHeadersCount = 0 // the list is never cut short; `maxHeaderSize` bounds it
     outgoing = made
   })
-  const options = { target: backend.name, connectTimeout, ssl: { servername }, ...(ca !== undefined && { ca }) }
+  const ssl = { servername, maxHeaderSize: MOST_HEADER_BYTES }
+  const options = { target: backend.name, connectTimeout, ssl, ...(ca !== undefined && { ca }) }
   proxy.ws(message as unknown as IncomingMessage, client, Buffer.alloc(0), options)
   if (outgoing === undefined) throw new TypeError('http-proxy-3 made no request')
   takeOver(outgoing, events)
@@ -65,24 +71,29 @@ function takeOver(outgoing: ClientRequest, events: HandshakeEvents): void {
     })
   })
   outgoing.on('error', (error) => events.failed(error, connected))
+  outgoing.on('information', ({ statusCode, headers }) => {
+    if (statusCode !== 100) events.interim(statusCode, headers) // nobody asked for a 100 (RFC 9110 §15.2.1)
+  })
   outgoing.once('response', (answer) => events.answered(answer))
   outgoing.once('upgrade', (answer, upstream: Socket, head: Buffer) => {
     upstream.allowHalfOpen = true // each direction ends for itself
-    events.upgraded(answer, upstream, () => {
+    events.upgraded(answer, upstream, (fields) => {
+      answer.headers = upgradeHeaders(fields)
       for (const join of joins) join(answer, upstream, head)
     })
   })
 }
 
-function headersOf({ host, fields }: HandshakeRequest): Record<string, string | string[]> {
+/** Headers of either half of the handshake, as the library takes them; what they say of the connection is ours. */
+function upgradeHeaders(fields: Readonly<Fields>): Record<string, string | string[]> {
   const headers = Object.create(null) as Record<string, string | string[]>
-  headers['host'] = host
   for (let index = 0; index < fields.length; index += 2) {
-    const name = fields[index]?.toLowerCase() ?? ''
+    const name = String(fields[index]).toLowerCase()
     const before = headers[name]
     const value = fields[index + 1] ?? ''
     headers[name] = before === undefined ? value : [before, value].flat()
   }
+  delete headers['content-length']
   headers['connection'] = 'Upgrade'
   headers['upgrade'] = 'websocket'
   return headers

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 
 import type { ForwardPlan } from './call.ts'
-import { answerFields } from './response-fields.ts'
+import { answerFields, isEventStream } from './response-fields.ts'
 import { Watch } from './watch.ts'
 
 /** Where the answer goes. */
@@ -24,14 +24,17 @@ export function passAnswer(
   { req, socket, plan }: Recipient,
   done: (error?: Error) => void,
 ): void {
+  const status = answer.statusCode ?? 502
+  if (status === 204) delete answer.headers['content-length'] // RFC 9110 §8.6
   const res = new ServerResponse(req)
   const watch = new Watch(Infinity, () => answer.destroy(new Error('the answer paused for too long')))
   const onDrain = () => res.emit('drain')
   res.shouldKeepAlive = false
   res.assignSocket(socket)
-  res.writeHead(answer.statusCode ?? 502, answerFields(answer.headers, plan))
+  res.writeHead(status, answerFields(answer.headers, plan))
+  res.flushHeaders()
   socket.on('drain', onDrain)
-  watch.limit(plan.upstream.timeout.idle)
+  if (!isEventStream(answer.headers)) watch.limit(plan.upstream.timeout.idle)
   answer.on('data', () => watch.moved())
   pipeline(answer, res, (error) => {
     watch.stop()

@@ -86,6 +86,9 @@ export function faultOf(status: number, headers: IncomingHttpHeaders): string | 
   return 'a transfer coding other than chunked, which ends at us'
 }
 
+/** Nothing holds 1xx answers back while the client does not read; no service sends as many. */
+export const MOST_INTERIM = 32
+
 /** Fields of a 1xx answer, which has no body and so no length (RFC 9110 §8.6). */
 export function interimFields(headers: IncomingHttpHeaders, drop: DropField): string[] {
   const fields = responseFields(headers, (name) => name === 'content-length' || drop(name))

@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream'
 
 import { decide } from '#gate/decide.ts'
 import type { Answered, Decision, Permitted, Refused } from '#gate/flight.ts'
+import { stillAllowed } from '#gate/still-allowed.ts'
 import { refuseSocket } from '#http/respond.ts'
 import { denials } from '#request/denial.ts'
 import { deny, type Deny } from '#request/verdict.ts'
@@ -25,6 +26,8 @@ interface Exchange {
   readonly socket: Socket
   readonly head: Buffer
   readonly serving: Serving
+  /** The version of the file in force whenever it is asked. */
+  readonly current: () => Serving
   readonly teller: Teller
   readonly tunnels: Tunnels
   readonly began: number
@@ -34,7 +37,7 @@ interface Exchange {
 export function createUpgradeHandler({ current, teller, tunnels }: HandlerDeps & { readonly tunnels: Tunnels }) {
   return async (req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     if (!(socket instanceof Socket)) throw new TypeError('connections of this listener are sockets')
-    const exchange = { req, socket, head, serving: current(), teller, tunnels, began: performance.now() }
+    const exchange = { req, socket, head, serving: current(), current, teller, tunnels, began: performance.now() }
     teller.begin()
     try {
       act(await decide(exchange.serving.gate, rawRequest(req)), exchange)
@@ -47,9 +50,10 @@ export function createUpgradeHandler({ current, teller, tunnels }: HandlerDeps &
 function act(decision: Decision, exchange: Exchange): void {
   if (decision.kind !== 'permit') return end(decision, exchange, refusalOf(decision))
   if (!decision.route.config.websocket) return end(decision, exchange, deny('upgrade_invalid', 'websocket: false'))
-  const { req, socket, head, tunnels, serving } = exchange
+  const { req, socket, head, tunnels, serving, current } = exchange
   const { permit, request, fields } = decision
-  const call = { request, fields, plan: forwardPlan(decision, serving), req, socket, head, tunnels }
+  const again = () => stillAllowed(current().gate, request, permit.principal)
+  const call = { request, fields, plan: forwardPlan(decision, serving), req, socket, head, tunnels, again }
   upgrade(permit, call, (outcome) => {
     if (outcome.denial !== undefined && !outcome.answered) end(decision, exchange, outcome.denial)
     else tell(decision, exchange, outcome)

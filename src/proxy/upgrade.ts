@@ -3,21 +3,22 @@
  *
  * @module
  */
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import { STATUS_CODES, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { denials, type DenialCode } from '#request/denial.ts'
 import type { Permit } from '#request/permit.ts'
-import { deny } from '#request/verdict.ts'
+import { deny, type Deny } from '#request/verdict.ts'
 import type { Attempt } from '#resilience/attempts.ts'
 
-import { refusal, type Call, type ForwardPlan, type Outcome } from './call.ts'
+import type { Backend } from './backend.ts'
+import { refusal, type Call, type Outcome } from './call.ts'
 import { Delivery } from './delivery.ts'
 import { failureCode } from './failure.ts'
 import { handshake } from './handshake.ts'
 import { passAnswer } from './pass-answer.ts'
-import { responseFields } from './response-fields.ts'
-import type { Tunnels } from './tunnels.ts'
+import { faultOf, interimFields, MOST_INTERIM, responseFields, type Fields } from './response-fields.ts'
+import type { TunnelOptions, Tunnels } from './tunnels.ts'
 import { Watch } from './watch.ts'
 import { isAccepted, readHandshake } from './websocket.ts'
 
@@ -27,6 +28,8 @@ export interface UpgradeCall extends Omit<Call, 'res' | 'expectsContinue'> {
   /** Bytes that came behind the head. */
   readonly head: Buffer
   readonly tunnels: Tunnels
+  /** Whether the handshake would still be let through, once the tunnel is open. */
+  readonly again: TunnelOptions['again']
 }
 
 /**
@@ -34,7 +37,8 @@ export interface UpgradeCall extends Omit<Call, 'res' | 'expectsContinue'> {
  *
  * @param permit proof that the request was authorized; the tunnel ends with its credential
  * @param done called once: with `answered: false` when the caller is to write the refusal on the socket, else at the end of the tunnel
- * @denies upgrade_invalid, upstream_unavailable, upstream_unreachable, upstream_failed, upstream_timeout, client_closed
+ * @denies upgrade_invalid, upstream_unavailable, upstream_unreachable, upstream_failed, upstream_timeout, client_closed,
+ *   and what ended an open tunnel
  */
 export function upgrade(permit: Permit, call: UpgradeCall, done: (outcome: Outcome) => void): void {
   const { upstream } = call.plan
@@ -63,6 +67,9 @@ class Upgrade {
   #watch: Watch
   #delivery: Delivery | undefined
   #outgoing: ClientRequest | undefined
+  #attempts = 0
+  /** 1xx answers so far. */
+  #interim = 0
   #began = performance.now()
   #headAt = Number.NaN
   #written: number
@@ -80,38 +87,47 @@ class Upgrade {
     )
   }
 
+  /** Makes the first attempt, which the breaker has let go. */
   start(attempt: Attempt): void {
+    this.#watch.limit(this.#call.plan.upstream.timeout.headers)
+    this.#call.socket.on('close', this.#onClose).on('end', this.#onClose).on('data', this.#onEarly)
+    this.#shake(attempt)
+  }
+
+  #shake(attempt: Attempt, failed?: Backend): void {
     const { plan, request, fields, socket } = this.#call
     const { upstream, client, path } = plan
-    const backend = upstream.pick({ principal: this.#permit.principal, client })
+    const backend = upstream.pick({ principal: this.#permit.principal, client }, failed)
     const host = upstream.host === 'pass' ? request.authority : backend.authority
+    this.#attempts += 1
     this.#delivery = new Delivery(upstream, backend, attempt)
-    this.#watch.limit(upstream.timeout.headers)
-    socket.on('close', this.#onClose).on('end', this.#onClose).on('data', this.#onEarly)
     this.#outgoing = handshake(backend, { path: backend.prefix + path, host, fields }, socket, {
+      interim: (status, headers) => this.#passInterim(status, headers),
       upgraded: (answer, connection, tunnel) => this.#upgraded(answer, connection, tunnel),
       answered: (answer) => this.#answered(answer),
-      failed: (error, connected) => this.#end(failureCode(error, connected), error),
+      failed: (error, connected) => this.#failed(error, connected),
     })
   }
 
-  #upgraded(answer: IncomingMessage, upstream: Socket, tunnel: () => void): void {
-    const { socket, plan, tunnels } = this.#call
+  #passInterim(status: number, headers: IncomingHttpHeaders): void {
+    if (this.#over) return
+    this.#interim += 1
+    if (this.#interim > MOST_INTERIM) this.#end('upstream_failed', new Error('too many interim answers'))
+    else this.#call.socket.write(interimHead(status, interimFields(headers, this.#call.plan.dropResponse)), 'latin1')
+  }
+
+  #upgraded(answer: IncomingMessage, upstream: Socket, tunnel: (fields: Fields) => void): void {
+    const { socket: client, plan, tunnels, again } = this.#call
     if (this.#over || !isAccepted(answer.statusCode, answer.headers, this.#key)) {
       upstream.destroy()
       this.#end('upstream_failed', new Error('a 101 that does not answer the handshake'))
       return
     }
     this.#head(101)
-    answer.headers = tunnelHeaders(answer, plan)
-    tunnel()
+    tunnel([...responseFields(answer.headers, plan.dropResponse), ...plan.responseHeaders])
     this.#delivery?.finished() // it waits for nothing any more, and it has a connection of its own
-    tunnels.open({
-      client: socket,
-      upstream,
-      expiresAt: this.#permit.principal?.expires_at,
-      ended: () => this.#settle('answered'),
-    })
+    const expiresAt = this.#permit.principal?.expires_at
+    tunnels.open({ client, upstream, expiresAt, again, ended: (denial) => this.#settle('answered', denial) })
   }
 
   /** The upstream does not upgrade: its answer is passed on, then both connections end. */
@@ -119,8 +135,9 @@ class Upgrade {
     const { plan, socket, req } = this.#call
     if (this.#over) return
     const status = answer.statusCode ?? 0
-    if (status < 200) {
-      this.#end('upstream_failed', new Error('a 101 without Upgrade'))
+    const fault = faultOf(status, answer.headers)
+    if (fault !== undefined) {
+      this.#end('upstream_failed', new Error(fault))
       return
     }
     this.#head(status)
@@ -139,6 +156,21 @@ class Upgrade {
     this.#ignoreClient()
   }
 
+  /** A target that could not be reached has heard nothing: another one may be asked, once. */
+  #failed(error: Error, connected: boolean): void {
+    const { upstream } = this.#call.plan
+    const code = failureCode(error, connected)
+    const promising = !connected && !this.#over && this.#attempts === 1 && upstream.backends.length > 1
+    const attempt = promising ? upstream.breaker.admit() : undefined
+    if (attempt === undefined) {
+      this.#end(code, error)
+      return
+    }
+    this.#delivery?.failed(code, error)
+    upstream.retried()
+    this.#shake(attempt, this.#delivery?.backend)
+  }
+
   /** RFC 6455 §4.1: a client waits for the 101. Bytes before it would reach whatever the upstream is instead of a WebSocket. */
   #onEarly = (): void => this.#end('upgrade_invalid', new Error('bytes before the 101'))
 
@@ -153,21 +185,21 @@ class Upgrade {
     const answered = this.#status !== 0 || code === 'client_closed'
     this.#delivery?.failed(code, error)
     this.#outgoing?.on('error', () => {}).destroy()
-    this.#settle(answered ? 'answered' : 'unanswered', code, error)
+    this.#settle(answered ? 'answered' : 'unanswered', deny(code, error.message))
     if (answered) this.#call.socket.destroy()
   }
 
-  #settle(kind: 'answered' | 'unanswered', code?: DenialCode, error?: Error): void {
+  #settle(kind: 'answered' | 'unanswered', denial?: Deny): void {
     if (this.#over) return
     this.#over = true
     this.#watch.stop()
     this.#ignoreClient()
     this.#delivery?.finished()
+    const begun = this.#status !== 0 && denial?.code !== 'client_closed'
     this.#done({
       answered: kind === 'answered',
-      denial: code === undefined ? undefined : deny(code, error?.message ?? ''),
-      status:
-        code === undefined || (this.#status !== 0 && code !== 'client_closed') ? this.#status : denials[code].status,
+      denial,
+      status: denial === undefined || begun ? this.#status : denials[denial.code].status,
       bytes: this.#status === 0 ? 0 : this.#call.socket.bytesWritten - this.#written,
       upstream_ms: this.#headAt - this.#began,
       target: this.#delivery?.backend.name,
@@ -175,17 +207,8 @@ class Upgrade {
   }
 }
 
-function tunnelHeaders(answer: IncomingMessage, plan: ForwardPlan): Record<string, string | string[]> {
-  const fields = [...responseFields(answer.headers, plan.dropResponse), ...plan.responseHeaders]
-  const headers = Object.create(null) as Record<string, string | string[]>
-  for (let index = 0; index < fields.length; index += 2) {
-    const name = String(fields[index]).toLowerCase()
-    const before = headers[name]
-    const value = fields[index + 1] ?? ''
-    headers[name] = before === undefined ? value : [before, value].flat()
-  }
-  delete headers['content-length']
-  headers['connection'] = 'Upgrade'
-  headers['upgrade'] = 'websocket'
-  return headers
+/** @param fields names and values in turn, as node:http read them */
+function interimHead(status: number, fields: readonly string[]): string {
+  const lines = fields.flatMap((value, index) => (index % 2 === 0 ? [] : [`${fields[index - 1]}: ${value}\r\n`]))
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`
 }

@@ -34,9 +34,10 @@ export function createSharedCache(redis: RedisStore): SharedCache {
   }
 }
 
-/** Answers of a transaction; the first error of any command is thrown. */
+/** Answers of a transaction; the first error of any command is thrown, but what is no text at all is read as an empty one: unusable. */
 function answers(results: [error: Error | null, answer: unknown][] | null): unknown[] {
   return (results ?? []).map(([error, answer]) => {
+    if (error?.message.startsWith('WRONGTYPE') === true) return ''
     if (error !== null) throw error
     return answer
   })

@@ -174,7 +174,10 @@ routes:
 `),
     )
     const socket = new WebSocket(`ws://127.0.0.1:${gateway.port}/ws`)
-    const closed = new Promise<number>((resolve) => socket.once('close', () => resolve(performance.now())))
+    const closed = once(socket, 'close').then(([code]) => {
+      assert.equal(code, 1001) // RFC 6455 §7.4.1: going away
+      return performance.now()
+    })
     const echo = (text: string) =>
       new Promise<string>((resolve, reject) => {
         socket.once('message', (data: Buffer) => resolve(data.toString())).once('error', reject)

@@ -11,7 +11,7 @@ import type { BackendParts } from '#proxy/backend.ts'
 import type { Call, ForwardPlan, Outcome } from '#proxy/call.ts'
 import { forward } from '#proxy/forward.ts'
 import { createPools, type Pools } from '#proxy/pools.ts'
-import { createTunnels, type Tunnels } from '#proxy/tunnels.ts'
+import { createTunnels, type Rhythm, type Tunnels } from '#proxy/tunnels.ts'
 import { upgrade, type UpgradeCall } from '#proxy/upgrade.ts'
 import { createUpstream, type Upstream } from '#proxy/upstream.ts'
 import { admit } from '#request/admit.ts'
@@ -19,6 +19,7 @@ import { hopByHop } from '#request/fields.ts'
 import type { Incoming } from '#request/incoming.ts'
 import { issuePermit } from '#request/permit.ts'
 import type { Principal } from '#request/principal.ts'
+import { passed } from '#request/verdict.ts'
 import { silent, type Logger } from '#telemetry/log.ts'
 import { createMetrics, type Metrics } from '#telemetry/metrics.ts'
 
@@ -31,6 +32,10 @@ export interface ForwarderOptions {
   readonly log?: Logger
   /** How names of targets are resolved; as the system does unless told otherwise. */
   readonly names?: BackendParts
+  /** What open tunnels are told when they ask again; they may stay unless it says otherwise. */
+  readonly again?: UpgradeCall['again']
+  /** How often they ask. */
+  readonly rhythm?: Rhythm
 }
 
 export interface Forwarder {
@@ -49,8 +54,8 @@ export interface Forwarder {
 export async function startForwarder(options: ForwarderOptions): Promise<Forwarder> {
   const metrics = createMetrics()
   const pools = createPools(metrics, options.names)
-  const tunnels = createTunnels(metrics, () => Date.now())
-  const { log = silent, ca } = options
+  const { log = silent, ca, again = () => passed, rhythm } = options
+  const tunnels = createTunnels({ metrics, log, clock: () => Date.now(), ...(rhythm !== undefined && { rhythm }) })
   const upstream = createUpstream('test', upstreamSchema.parse(options.upstream), { pools, metrics, log, ca })
   const outcomes: Outcome[] = []
   const permit = issuePermit(options.principal)
@@ -79,7 +84,16 @@ export async function startForwarder(options: ForwarderOptions): Promise<Forward
   server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => onRequest(req, res, true))
   server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
     const request = admitted(req)
-    const call: UpgradeCall = { request, fields: fieldsOf(request), plan: plan(request), req, socket, head, tunnels }
+    const call: UpgradeCall = {
+      request,
+      fields: fieldsOf(request),
+      plan: plan(request),
+      req,
+      socket,
+      head,
+      tunnels,
+      again,
+    }
     upgrade(permit, call, (outcome) => {
       outcomes.push(outcome)
       if (outcome.answered) return

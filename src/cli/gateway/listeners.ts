@@ -47,7 +47,7 @@ export interface Listeners {
 export function createListeners(config: Config, deps: ListenersDeps): Listeners {
   const { versions, stores, keySets, metrics, log, clock, settle } = deps
   const teller = createTeller({ metrics, line: (json) => log.line(json), clock })
-  const tunnels = createTunnels(metrics, clock)
+  const tunnels = createTunnels({ metrics, log, clock })
   const handling = { current: () => versions.current, teller, tunnels }
   const handlers = { request: createHandler(handling), upgrade: createUpgradeHandler(handling) }
   const clients = createHttpServer({ log, metrics }, handlers)
