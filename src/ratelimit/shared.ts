@@ -46,7 +46,7 @@ export function sharedCounters({ redis, metrics, log, now }: SharedDeps): Shared
     async attempt(work) {
       try {
         const value = await redis.run('limit', work)
-        if (away && now() - lastFailure >= STEADY) turn('back')
+        if (away && now() - lastFailure >= STEADY && redis.ready()) turn('back')
         return value
       } catch (error) {
         if (!(error instanceof CallRefused)) lastFailure = now()

@@ -32,6 +32,8 @@ export class NodeAway extends Error {
 /** Client of a Cluster. */
 export class CalmCluster extends Cluster {
   readonly #nodes = new Map<string, Redis>()
+  /** Keys of the nodes of each range of slots, the primary first. */
+  #ranges: readonly (readonly string[] | undefined)[] = []
   #refreshing = false
 
   constructor(...options: ConstructorParameters<typeof Cluster<'legacy'>>) {
@@ -43,13 +45,13 @@ export class CalmCluster extends Cluster {
     this.on('-node', (node: Redis) => {
       if (this.#nodes.get(keyOf(node)) === node) this.#nodes.delete(keyOf(node))
     })
+    this.on('refresh', () => (this.#ranges = [...new Set(this.slots)]))
     this.on('ready', () => this.nodes('master').forEach(connect))
   }
 
   /** True when the primary of every slot is connected. */
   get whole(): boolean {
-    const ranges = new Set(this.slots)
-    return this.status === 'ready' && ranges.size > 0 && [...ranges].every((range) => this.#isConnected(range[0]))
+    return this.status === 'ready' && this.#ranges.every((range) => this.#isConnected(range?.[0]))
   }
 
   /** Has every connection owe an answer, and looks for what is missing. To be called now and then. */
