@@ -6,26 +6,10 @@
 import assert from 'node:assert/strict'
 import { before, suite, test } from 'node:test'
 
+import { hostileFiles } from '../support/hostile-files.ts'
 import { load, problemsOf } from './world.ts'
 
 const SOON = 100
-const aliases = (count: number, name: string) => Array.from({ length: count }, () => `*${name}`).join(', ')
-const doubling = Array.from({ length: 40 }, (_, index) => `a${index + 1}: &a${index + 1} [${aliases(2, `a${index}`)}]`)
-
-const hostile: Readonly<Record<string, string>> = {
-  'ten thousand brackets': `a: ${'['.repeat(10_000)}${']'.repeat(10_000)}`,
-  'ten thousand braces': '{a: '.repeat(10_000),
-  'ten thousand dashes': `a: ${'- '.repeat(10_000)}x`,
-  'a thousand levels of indentation': Array.from({ length: 1000 }, (_, depth) => `${' '.repeat(depth)}a:`).join('\n'),
-  'aliases that double forty times': ['a0: &a0 x', ...doubling].join('\n'),
-  'aliases that multiply by ten': [
-    'a0: &a0 x',
-    ...Array.from({ length: 9 }, (_, i) => `a${i + 1}: &a${i + 1} [${aliases(10, `a${i}`)}]`),
-  ].join('\n'),
-  'an alias inside its anchor': 'a: &a [*a]',
-  'more than a mebibyte': `# ${'x'.repeat(1024 ** 2)}`,
-}
-
 /** Milliseconds of processor time that loading takes, the least of three: other tests' load does not count. */
 function cost(text: string): number {
   const times = [1, 2, 3].map(() => {
@@ -40,7 +24,7 @@ function cost(text: string): number {
 suite('hostile files', () => {
   before(() => load('version: 1')) // the first load compiles schemas
 
-  for (const [name, text] of Object.entries(hostile))
+  for (const [name, text] of Object.entries(hostileFiles))
     test(`refuses ${name} within ${SOON} ms`, () => {
       const heap = process.memoryUsage().heapUsed
       assert.ok('problems' in load(text))
