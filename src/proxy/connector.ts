@@ -22,6 +22,13 @@ export class ConnectTimeout extends Error {
   override readonly name = 'ConnectTimeout'
 }
 
+const failed = new WeakSet<Error>()
+
+/** True for the error of a connection that never came about, as opposed to one that broke. */
+export function isConnectError(error: Error): boolean {
+  return failed.has(error)
+}
+
 let broken = false
 
 /** True inside the events of a socket that ended with an error: a body that ends only there did not end well. */
@@ -42,6 +49,7 @@ export function createConnector({ ca, servername, lookup, timeout }: ConnectorOp
     const socket = connect({ ...options, servername }, (...result) => {
       clearTimeout(timer)
       if (result[0] === null) watch(result[1])
+      else failed.add(result[0])
       callback(...result)
     })
     const timer = setTimeout(() => socket.destroy(new ConnectTimeout(`no connection within ${timeout} ms`)), timeout)

@@ -48,6 +48,13 @@ export class Delivery {
     this.#attempt = undefined
   }
 
+  /** It never got on its way, which says nothing about the backend. */
+  withdrawn(): void {
+    this.finished()
+    this.#attempt?.abandoned()
+    this.#attempt = undefined
+  }
+
   /** Nothing is under way any more. */
   finished(): void {
     if (this.#running) this.backend.pending -= 1

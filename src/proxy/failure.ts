@@ -5,7 +5,7 @@
  */
 import type { DenialCode } from '#request/denial.ts'
 
-import { ConnectTimeout } from './connector.ts'
+import { ConnectTimeout, isConnectError } from './connector.ts'
 
 /** Names an error: `sent` tells whether the request was on a connection when it happened. */
 export function failureCode(error: Error, sent: boolean): DenialCode {
@@ -21,6 +21,14 @@ const brokenConnection: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONN
 /** True when the connection failed, as opposed to what was said on it: a second attempt may do better. */
 export function isConnectionFailure(error: Error, sent: boolean): boolean {
   return !sent || ('code' in error && brokenConnection.has(error.code))
+}
+
+/**
+ * True when a kept connection broke before the request was on it: the service has not seen a byte, whatever the method.
+ * undici gives up the request that waits for such a connection along with it.
+ */
+export function isStale(error: Error, sent: boolean): boolean {
+  return !sent && 'code' in error && brokenConnection.has(error.code) && !isConnectError(error)
 }
 
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])

@@ -18,7 +18,7 @@ import type { Call, Outcome } from './call.ts'
 import { isSocketBroken } from './connector.ts'
 import { Delivery } from './delivery.ts'
 import { breakOff, endWith } from './endings.ts'
-import { failureCode, isConnectionFailure, isIdempotent } from './failure.ts'
+import { failureCode, isConnectionFailure, isIdempotent, isStale } from './failure.ts'
 import { isConnectionBound, outgoing, wantsTrailers } from './outgoing.ts'
 import { takeWithin } from './pace.ts'
 import { answerFields, faultOf, interimFields, isEventStream, trailerFields } from './response-fields.ts'
@@ -209,15 +209,19 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   #mayRetry(error: Error, sent: boolean): boolean {
     const { request, plan } = this.#call
+    if (this.#attempts > 1 || this.#answering) return false
+    if (isStale(error, sent)) return true
     const harmless = request.body === 0 && isIdempotent(request.method)
     const promising = sent || plan.upstream.backends.length > 1 // a target that cannot be reached is not asked again
-    return harmless && promising && this.#attempts === 1 && !this.#answering && isConnectionFailure(error, sent)
+    return harmless && promising && isConnectionFailure(error, sent)
   }
 
   #retry(code: DenialCode, error: Error): void {
     const { upstream } = this.#call.plan
-    const failed = this.#delivery?.backend
-    this.#delivery?.failed(code, error)
+    const stale = isStale(error, this.#controller !== undefined)
+    const failed = stale ? undefined : this.#delivery?.backend
+    if (stale) this.#delivery?.withdrawn()
+    else this.#delivery?.failed(code, error)
     const attempt = upstream.breaker.admit()
     if (attempt === undefined) {
       this.#end(code, error)
