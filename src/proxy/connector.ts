@@ -6,6 +6,8 @@
 import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { buildConnector } from 'undici'
 
+import { surviveContinue } from './unasked-continue.ts'
+
 export interface ConnectorOptions {
   /** Certificates to trust instead of the system's, PEM. */
   readonly ca: string | undefined
@@ -51,6 +53,7 @@ export function createConnector({ ca, servername, lookup, timeout }: ConnectorOp
       if (result[0] === null) watch(result[1])
       else failed.add(result[0])
       callback(...result)
+      if (result[0] === null) surviveContinue(result[1])
     })
     const timer = setTimeout(() => socket.destroy(new ConnectTimeout(`no connection within ${timeout} ms`)), timeout)
   }

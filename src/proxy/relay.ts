@@ -21,15 +21,13 @@ import { breakOff, endWith } from './endings.ts'
 import { failureCode, isConnectionFailure, isIdempotent, isStale } from './failure.ts'
 import { isConnectionBound, outgoing, wantsTrailers } from './outgoing.ts'
 import { takeWithin } from './pace.ts'
-import { answerFields, faultOf, interimFields, isEventStream, trailerFields } from './response-fields.ts'
+import { answerFields, faultOf, interimFields, isEventStream, MOST_INTERIM, trailerFields } from './response-fields.ts'
+import { UNASKED_CONTINUE } from './unasked-continue.ts'
 import { Upload } from './upload.ts'
 import type { Asking } from './upstream.ts'
 import { Watch } from './watch.ts'
 
 type Controller = Dispatcher.DispatchController
-
-/** Nothing holds 1xx answers back while the client does not read; no service sends as many. */
-const MOST_INTERIM = 32
 
 /** Never reaches anyone: undici asks for a reason. */
 const gone = new Error('the exchange is over')
@@ -128,7 +126,8 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (fault !== undefined) controller.abort(new Error(fault))
     else if (status >= 200) this.#begin(status, headers)
     else if ((this.#interim += 1) > MOST_INTERIM) controller.abort(new Error('too many interim answers'))
-    else if (!request.legacy) res.writeInformation(status, interimFields(headers, plan.dropResponse))
+    else if (!request.legacy && status !== UNASKED_CONTINUE)
+      res.writeInformation(status, interimFields(headers, plan.dropResponse))
   }
 
   #begin(status: number, headers: IncomingHttpHeaders): void {
