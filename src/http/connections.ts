@@ -9,19 +9,45 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 const MOST_PIPELINED = 64
+const SHORT_STAY = 1000 // milliseconds for a connection that is one too many to hear so
 
 export class Connections {
   /** Answers begun and not finished, the eldest first: more than one only when the client pipelines. */
   readonly #open = new Map<Duplex, ServerResponse[]>()
   readonly #tunnels = new WeakSet<Duplex>()
   readonly #declined = new WeakSet<IncomingMessage>()
+  readonly #surplus = new Set<Duplex>()
   #last = false
+  /** How many may be open; those above it are surplus. */
+  most = Infinity
+  /** Whether answers leave their connections open. */
+  keepAlive = true
+
+  /** How many are open, tunnels included. */
+  get size(): number {
+    return this.#open.size
+  }
 
   add(socket: Duplex): void {
+    if (this.#open.size >= this.most) this.#addSurplus(socket)
     this.#open.set(socket, [])
     socket.once('close', () => this.#open.delete(socket))
     // Node takes its own listener away at `CONNECT` and upgrades; without one a reset would end the process.
     socket.on('error', () => socket.destroy())
+  }
+
+  #addSurplus(socket: Duplex): void {
+    const timer = setTimeout(() => socket.destroy(), SHORT_STAY).unref()
+    this.#surplus.add(socket)
+    socket.once('close', () => {
+      clearTimeout(timer)
+      this.#surplus.delete(socket)
+    })
+  }
+
+  /** True for a connection that is one more than may be open: it is there to hear that. */
+  isSurplus(socket: Duplex): boolean {
+    return this.#surplus.size > 0 && this.#surplus.has(socket)
   }
 
   /**
@@ -30,7 +56,8 @@ export class Connections {
    */
   begin(socket: Duplex, response: ServerResponse): boolean {
     response.on('error', ignore)
-    if (this.#last || this.#declined.has(response.req)) response.shouldKeepAlive = false
+    if (this.#last || !this.keepAlive || this.isSurplus(socket) || this.#declined.has(response.req))
+      response.shouldKeepAlive = false
     const answers = this.#open.get(socket)
     if (answers === undefined) return true
     if (answers.some((earlier) => !earlier.shouldKeepAlive)) return false
@@ -98,6 +125,12 @@ export class Connections {
     for (const [socket, answers] of this.#open) {
       if (answers.every((response) => response.writableFinished) && !this.#tunnels.has(socket)) socket.destroy()
     }
+  }
+
+  /** Cuts a share of all connections, those that came last first: streams that have lasted long are worth more. */
+  cutYoungest(share: number): void {
+    const open = [...this.#open.keys()]
+    for (const socket of open.slice(open.length - Math.ceil(open.length * share))) socket.destroy()
   }
 
   cut(): void {

@@ -6,9 +6,14 @@
  *
  * @module
  */
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerOptions as NodeOptions, type ServerResponse } from 'node:http'
-import { Socket, type AddressInfo, type Server } from 'node:net'
+import {
+  createServer,
+  type IncomingMessage,
+  type Server as HttpListener,
+  type ServerOptions as NodeOptions,
+  type ServerResponse,
+} from 'node:http'
+import { Socket, type Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 import { denials } from '#request/denial.ts'
@@ -19,16 +24,27 @@ import { newRequestId } from '#telemetry/trace.ts'
 import type { Address } from '#values/network.ts'
 
 import { Connections } from './connections.ts'
+import { listen } from './listen.ts'
 import { refuse, refuseSocket, type RefusalContext } from './respond.ts'
 
 const PATIENCE = 1000 // milliseconds a connection without a request may outlive the listener
+const FEW_CONNECTIONS = 1024 // enough for probes and administration
+const DOORWAY = 128 // connections above the limit that are told so; more are closed at once
 
 /** Who answers. A handler that throws or rejects is a defect: it is logged and answered with a 500. */
 export interface Handlers {
-  /** @param expects_continue the client waits for `response.writeContinue()` before it sends its body */
-  request(request: IncomingMessage, response: ServerResponse, expects_continue: boolean): Eventually<void>
-  /** `Upgrade: websocket`, nothing else; without this handler such requests are ordinary ones. */
-  upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer): Eventually<void>
+  /**
+   * @param expects_continue the client waits for `response.writeContinue()` before it sends its body
+   * @param surplus the connection is one more than may be open: its request is to be refused
+   */
+  request(
+    request: IncomingMessage,
+    response: ServerResponse,
+    expects_continue: boolean,
+    surplus: boolean,
+  ): Eventually<void>
+  /** `Upgrade: websocket`, nothing else; without this handler such requests are ordinary ones. `surplus` as above. */
+  upgrade?(request: IncomingMessage, socket: Socket, head: Buffer, surplus: boolean): Eventually<void>
 }
 
 export interface ServerOptions {
@@ -40,13 +56,30 @@ export interface ServerOptions {
   readonly keepAliveTimeout?: number
   /** Bytes of a request's head. */
   readonly maxHeaderSize?: number
+  /** Open connections, tunnels included; `limit` changes it. */
   readonly maxConnections?: number
+}
+
+/** What a listener takes on. */
+export interface ListenerLimits {
+  /** Open connections, tunnels included. Those above it are there to be told so, or closed at once when they are too many. */
+  readonly connections: number
+  /** Whether answers leave their connections open. */
+  readonly keepAlive: boolean
 }
 
 /** A listener and the end of its life. */
 export interface HttpServer {
   /** Begins to listen; the address tells the port when 0 asked for a free one. */
   listen(address: Address): Promise<Address>
+  /** How many connections are open, tunnels included. */
+  readonly connections: number
+  /** Sets other limits from now on; what is open stays. */
+  limit(limits: ListenerLimits): void
+  /** Cuts connections on which nothing is being answered. */
+  cutIdle(): void
+  /** Cuts a share of the connections, those that came last first, whatever goes on on them. */
+  cutYoungest(share: number): void
   /** From now on every answer, also those in flight, ends its connection. */
   lastAnswers(): void
   /** Stops listening and closes idle connections; resolves when the last one has ended. */
@@ -57,12 +90,20 @@ export interface HttpServer {
 
 /** Makes a listener; nothing is bound before `listen`. */
 export function createHttpServer(options: ServerOptions, handlers: Handlers): HttpServer {
-  const { log, metrics } = options
   const connections = new Connections()
   const server = createServer(nodeOptions(options, handlers, connections))
   server.maxHeadersCount = 0 // Node would cut the list short without a word; `maxHeaderSize` bounds it
-  server.maxConnections = options.maxConnections ?? 16_384
+  listenTo(server, { ...options, connections }, handlers)
+  return handleOf(server, connections, options.maxConnections ?? FEW_CONNECTIONS)
+}
 
+/** Answers all that a listener tells of. */
+function listenTo(
+  server: HttpListener,
+  options: ServerOptions & { connections: Connections },
+  handlers: Handlers,
+): void {
+  const { log, metrics, connections } = options
   const failed = (error: unknown) => {
     const request_id = newRequestId()
     log.error({ request_id, err: error }, 'request failed')
@@ -71,7 +112,7 @@ export function createHttpServer(options: ServerOptions, handlers: Handlers): Ht
   const serve = (request: IncomingMessage, response: ServerResponse, expects: boolean) => {
     if (!connections.begin(request.socket, response)) return
     guard(
-      () => handlers.request(request, response, expects),
+      () => handlers.request(request, response, expects, connections.isSurplus(request.socket)),
       (error) => refuse(response, ...failed(error)),
     )
   }
@@ -90,14 +131,16 @@ export function createHttpServer(options: ServerOptions, handlers: Handlers): Ht
     const context = noted(refusal, request.socket)
     if (connections.begin(request.socket, response)) refuse(response, refusal, context)
   })
-  server.on('connect', (_, socket) => {
+  // The request's own socket: newer Nodes hand over another stream in its place when the request has a body.
+  server.on('connect', ({ socket }) => {
     if (!connections.cutOwing(socket)) malformed(socket, deny('method_not_allowed', 'CONNECT', { Allow: 'GET' }))
   })
-  server.on('upgrade', (request, socket, head) => {
+  server.on('upgrade', (request, _, head) => {
+    const { socket } = request
     if (connections.cutOwing(socket)) return
     connections.upgrade(socket)
     guard(
-      () => handlers.upgrade?.(request, socket, head),
+      () => handlers.upgrade?.(request, socket, head, connections.isSurplus(socket)),
       (error) => refuseSocket(socket, ...failed(error)),
     )
   })
@@ -110,9 +153,25 @@ export function createHttpServer(options: ServerOptions, handlers: Handlers): Ht
     else if (connections.isAnswering(socket)) setImmediate(() => socket.destroy())
     else malformed(socket, deny(outcomeOf(error.code), error.code ?? 'no code'))
   })
+}
+
+/** The handle of a listener. */
+function handleOf(server: Server, connections: Connections, connectionLimit: number): HttpServer {
+  const limit = (limits: ListenerLimits) => {
+    connections.most = limits.connections
+    connections.keepAlive = limits.keepAlive
+    server.maxConnections = limits.connections + DOORWAY
+  }
+  limit({ connections: connectionLimit, keepAlive: true })
 
   return {
     listen: (address) => listen(server, address),
+    get connections() {
+      return connections.size
+    },
+    limit,
+    cutIdle: () => connections.cutIdle(),
+    cutYoungest: (share) => connections.cutYoungest(share),
     lastAnswers: () => connections.lastAnswers(),
     stop: () => stop(server, connections),
     cut: () => connections.cut(),
@@ -175,26 +234,4 @@ async function stop(server: Server, connections: Connections): Promise<void> {
   await new Promise<void>((resolve) => server.close(() => resolve()))
   clearTimeout(timer)
   await connections.ended()
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the port is taken',
-  EADDRNOTAVAIL: 'the address is not one of this machine',
-  EACCES: 'the system does not allow this port',
-}
-
-/** @throws Error that names the address and the reason */
-async function listen(server: Server, { host, port }: Address): Promise<Address> {
-  try {
-    const listening = once(server, 'listening')
-    server.listen({ host, port, backlog: 1024 })
-    await listening
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? String(error)
-    throw new Error(`cannot listen on ${host}:${port}: ${reasons[code] ?? 'the system refused'} (${code})`, {
-      cause: error,
-    })
-  }
-  const bound = server.address() as AddressInfo
-  return { host: bound.address, port: bound.port }
 }

@@ -7,12 +7,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 
 import { answerHeaders } from '#gate/answer-headers.ts'
-import { decide } from '#gate/decide.ts'
+import { decide, refuseUnread } from '#gate/decide.ts'
 import type { Decision, Permitted } from '#gate/flight.ts'
 import { answer, refuse, type RefusalContext } from '#http/respond.ts'
 import { denials } from '#request/denial.ts'
 import type { RawRequest } from '#request/incoming.ts'
 import type { Deny } from '#request/verdict.ts'
+import type { Overload } from '#resilience/overload.ts'
 
 import type { ForwardPlan, Outcome } from './call.ts'
 import { forward } from './forward.ts'
@@ -23,6 +24,7 @@ export interface HandlerDeps {
   /** The version of the file that new requests are decided by. */
   readonly current: () => Serving
   readonly teller: Teller
+  readonly overload: Pick<Overload, 'refuse' | 'refuseConnection'>
 }
 
 /** A request on its way, with the version of the file it began with. */
@@ -37,11 +39,18 @@ interface Exchange {
 }
 
 /** Makes the handler of the listener that clients reach. */
-export function createHandler({ current, teller }: HandlerDeps) {
-  return (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void | Promise<void> => {
+export function createHandler({ current, teller, overload }: HandlerDeps) {
+  return (
+    req: IncomingMessage,
+    res: ServerResponse,
+    expectsContinue: boolean,
+    surplus: boolean,
+  ): void | Promise<void> => {
+    const overloaded = surplus ? overload.refuseConnection() : overload.refuse()
     const exchange: Exchange = { req, res, expectsContinue, serving: current(), teller, began: performance.now() }
     teller.begin()
     try {
+      if (overloaded !== undefined) return act(refuseUnread(overloaded, rawRequest(req)), exchange)
       const decision = decide(exchange.serving.gate, rawRequest(req))
       if (!(decision instanceof Promise)) return act(decision, exchange)
       return decision.then((settled) => act(settled, exchange)).catch((defect: unknown) => abandon(exchange, defect))

@@ -29,6 +29,8 @@ export interface Begun {
 }
 
 export interface Teller {
+  /** Requests being worked on, tunnels included. */
+  readonly inFlight: number
   begin(): void
   end(begun: Begun, decision: Pick<Decision, 'evidence' | 'route'>, route: RouteMetrics, ended: Ended): void
   /** Counts a request that a defect cut short, which the listener answers and logs; `began` as in `Begun`. */
@@ -50,6 +52,9 @@ export function createTeller({ metrics, line, clock }: TellerDeps): Teller {
   Object.assign(metrics.inFlight, { collect: () => metrics.inFlight.set(inFlight) })
 
   return {
+    get inFlight() {
+      return inFlight
+    },
     begin() {
       inFlight += 1
     },

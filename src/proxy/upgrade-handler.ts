@@ -4,11 +4,10 @@
  * @module
  */
 import type { IncomingMessage } from 'node:http'
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
-import type { Duplex } from 'node:stream'
 
-import { decide } from '#gate/decide.ts'
+import { decide, refuseUnread } from '#gate/decide.ts'
 import type { Answered, Decision, Permitted, Refused } from '#gate/flight.ts'
 import { stillAllowed } from '#gate/still-allowed.ts'
 import { refuseSocket } from '#http/respond.ts'
@@ -34,13 +33,16 @@ interface Exchange {
 }
 
 /** Makes the upgrade handler of the listener that clients reach. */
-export function createUpgradeHandler({ current, teller, tunnels }: HandlerDeps & { readonly tunnels: Tunnels }) {
-  return async (req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
-    if (!(socket instanceof Socket)) throw new TypeError('connections of this listener are sockets')
+export function createUpgradeHandler(deps: HandlerDeps & { readonly tunnels: Tunnels }) {
+  const { current, teller, tunnels, overload } = deps
+
+  return async (req: IncomingMessage, socket: Socket, head: Buffer, surplus: boolean): Promise<void> => {
+    const overloaded = surplus ? overload.refuseConnection() : overload.refuse()
     const exchange = { req, socket, head, serving: current(), current, teller, tunnels, began: performance.now() }
     teller.begin()
     try {
-      act(await decide(exchange.serving.gate, rawRequest(req)), exchange)
+      if (overloaded !== undefined) act(refuseUnread(overloaded, rawRequest(req)), exchange)
+      else act(await decide(exchange.serving.gate, rawRequest(req)), exchange)
     } catch (defect) {
       abandon(exchange, defect)
     }

@@ -59,6 +59,7 @@ export class Overload {
   /** Why fewer are allowed than `in_flight`. */
   #cause: 'memory' | 'delay' | undefined
   #late = 0
+  #isCritical = false
   readonly #conditions: Readonly<
     Record<'connections' | 'in_flight' | 'memory' | 'delay' | 'memory_strained', Condition>
   >
@@ -94,14 +95,19 @@ export class Overload {
     return deny('overloaded', reason)
   }
 
-  /** True when memory is so full that only what is there already should be kept. */
-  get full(): boolean {
-    return this.#cause === 'memory'
+  /**
+   * How much room there is. `strained`: connections should not be kept. `full`: only what is there already should be
+   * kept. `critical`: not even that can be, and the process will soon be ended by V8 or the system.
+   */
+  get memory(): 'free' | 'strained' | 'full' | 'critical' {
+    if (this.#isCritical) return 'critical'
+    if (this.#cause === 'memory') return 'full'
+    return this.#conditions.memory_strained.active ? 'strained' : 'free'
   }
 
-  /** True when memory is to be spared: connections should not be kept. */
-  get strained(): boolean {
-    return this.#conditions.memory_strained.active
+  /** What holds now, by name. */
+  get reasons(): readonly string[] {
+    return Object.entries(this.#conditions).flatMap(([name, { active }]) => (active ? [name] : []))
   }
 
   /** Learns how the process fares; to be called every 100 ms. */
@@ -110,6 +116,7 @@ export class Overload {
     const inFlight = this.#deps.inFlight()
     const memory = Math.max(sample.heap, sample.resident)
     this.#late = sample.lag > this.#limits.delay ? this.#late + 1 : 0
+    this.#isCritical = memory >= (this.#limits.memory + 1) / 2
     this.#adapt(memory, inFlight)
 
     const facts = { ...rounded(sample), in_flight: inFlight, allowed: this.#allowed }
@@ -141,7 +148,7 @@ export class Overload {
 
   #isStrained(memory: number): boolean {
     const from = this.#limits.memory * STRAINED
-    return memory >= (this.strained ? from * STRAINED : from)
+    return memory >= (this.#conditions.memory_strained.active ? from * STRAINED : from)
   }
 
   #show({ heap, resident, lag }: Sample): void {

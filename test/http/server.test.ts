@@ -86,15 +86,81 @@ suite('an HTTP server', () => {
     assert.equal(seen.length, 2 * 502)
   })
 
-  test('closes connections above its maximum at once, and counts them', async () => {
-    const { port } = await serve({}, { maxConnections: 1 })
+  test('tells its handler of connections above its maximum, and ends them with the answer', async () => {
+    const request: Handlers['request'] = (_, response, _expects, surplus) => void response.end(surplus ? 'no' : 'yes')
+    const { port } = await serve({ request }, { maxConnections: 1 })
     const first = await connectRaw(port)
     first.send(get())
-    await first.response()
+    assert.equal((await first.response()).text, 'yes')
     const second = await connectRaw(port)
+    second.send(get())
+    const refusal = await second.response()
+    assert.deepEqual([refusal.text, refusal.header('connection')], ['no', 'close'])
     await second.closed()
-    assert.equal((await metrics.connectionsRefused.get()).values[0]?.value, 1)
+    first.send(get())
+    assert.equal((await first.response()).text, 'yes', 'the first is not disturbed')
     first.destroy()
+  })
+
+  test('lets no connection above its maximum wait for longer than a second', async () => {
+    const { port } = await serve({}, { maxConnections: 1 })
+    const [first, silent] = [await connectRaw(port), await connectRaw(port)]
+    await silent.closed(3000)
+    assert.equal(first.ended(), undefined)
+    first.destroy()
+  })
+
+  test('closes connections far above its maximum at once, and counts them', async () => {
+    const { port } = await serve({}, { maxConnections: 1 })
+    const clients = await Promise.all(Array.from({ length: 140 }, () => connectRaw(port)))
+    await until(
+      () => clients.filter((client) => client.ended() !== undefined).length >= 11,
+      '11 closed connections',
+      900,
+    )
+    const dropped = async () => (await metrics.connectionsRefused.get()).values[0]?.value ?? 0
+    assert.equal(await dropped(), 140 - 1 - 128)
+    for (const client of clients) client.destroy()
+  })
+
+  test('takes other limits while it runs', async () => {
+    const { port, server } = await serve({}, { maxConnections: 1 })
+    server.limit({ connections: 2, keepAlive: false })
+    const clients = [await connectRaw(port), await connectRaw(port)]
+    for (const client of clients) {
+      client.send(get())
+      assert.equal((await client.response()).header('connection'), 'close')
+    }
+  })
+
+  test('cuts idle connections when told, and no others', async () => {
+    const answers: (() => void)[] = []
+    const request: Handlers['request'] = (_, response) => void answers.push(() => response.end('late'))
+    const { port, server } = await serve({ request })
+    const [busy, idle] = [await connectRaw(port), await connectRaw(port)]
+    busy.send(get())
+    await until(() => answers.length === 1, 'the request')
+    server.cutIdle()
+    await idle.closed()
+    answers[0]?.()
+    assert.equal((await busy.response()).text, 'late')
+    busy.destroy()
+  })
+
+  test('cuts the youngest connections when told', async () => {
+    const { port, server } = await serve()
+    const clients = []
+    for (let index = 0; index < 8; index += 1) {
+      clients.push(await connectRaw(port))
+      await until(() => server.connections === index + 1, 'the connection')
+    }
+    server.cutYoungest(1 / 8)
+    await clients[7]?.closed()
+    assert.deepEqual(
+      clients.map((client) => client.ended() === undefined),
+      [true, true, true, true, true, true, true, false],
+    )
+    for (const client of clients) client.destroy()
   })
 })
 

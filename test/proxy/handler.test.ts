@@ -24,7 +24,8 @@ suite('a defect while a request is decided', () => {
       metricsOf: () => routeMetrics(metrics, 'unmatched'),
     } as unknown as Serving
     const teller = createTeller({ metrics, line: () => assert.fail('no line of its own'), clock: () => 0 })
-    const handler = createHandler({ current: () => defective, teller })
+    const overload = { refuse: () => undefined, refuseConnection: () => assert.fail('no connection is one too many') }
+    const handler = createHandler({ current: () => defective, teller, overload })
     const server = createHttpServer({ log: silent, metrics }, { request: handler })
     const { port } = (await server.listen({ host: '127.0.0.1', port: 0 })) satisfies Pick<AddressInfo, 'port'>
     t.after(async () => {

@@ -12,12 +12,14 @@ import { createHandler } from '#proxy/handler.ts'
 import { createTeller } from '#proxy/tell.ts'
 import { createTunnels } from '#proxy/tunnels.ts'
 import { createUpgradeHandler } from '#proxy/upgrade-handler.ts'
+import { Overload } from '#resilience/overload.ts'
 import type { ProcessLogger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 import type { Address } from '#values/network.ts'
 
 import { createAdmin } from './admin.ts'
 import { keysComponent } from './keys-component.ts'
+import { guardListener, overloadComponent } from './overload.ts'
 import type { Stores } from './stores.ts'
 import type { Versions } from './versions.ts'
 
@@ -48,9 +50,16 @@ export function createListeners(config: Config, deps: ListenersDeps): Listeners 
   const { versions, stores, keySets, metrics, log, clock, settle } = deps
   const teller = createTeller({ metrics, line: (json) => log.line(json), clock })
   const tunnels = createTunnels({ metrics, log, clock })
-  const handling = { current: () => versions.current, teller, tunnels }
+  const overload = new Overload({
+    limits: () => versions.config.overload,
+    inFlight: () => teller.inFlight - tunnels.size,
+    metrics,
+    log,
+  })
+  const handling = { current: () => versions.current, teller, tunnels, overload }
   const handlers = { request: createHandler(handling), upgrade: createUpgradeHandler(handling) }
   const clients = createHttpServer({ log, metrics }, handlers)
+  const guard = guardListener({ config: () => versions.config, overload, clients, metrics, log })
   const drain = createDrain({
     servers: [clients],
     grace: config.grace,
@@ -59,7 +68,8 @@ export function createListeners(config: Config, deps: ListenersDeps): Listeners 
     ...(settle !== undefined && { settle }),
   })
 
-  const components = [drain.component, versions.component, keysComponent(keySets), ...stores.components]
+  const own = [drain.component, versions.component, overloadComponent(overload), keysComponent(keySets)]
+  const components = [...own, ...stores.components]
   const health = createHealth({ components, registry: metrics.registry })
   const probes = createHttpServer({ log, metrics }, { request: health })
   const admin = createHttpServer({ log, metrics }, { request: createAdmin(deps.path, versions) })
@@ -74,6 +84,7 @@ export function createListeners(config: Config, deps: ListenersDeps): Listeners 
     async close() {
       clients.cut()
       await Promise.all([clients.stop(), probes.stop(), admin.stop()])
+      guard.close()
     },
   }
 }
