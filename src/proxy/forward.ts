@@ -18,6 +18,31 @@ import { Relay } from './relay.ts'
  *   request_timeout, client_closed
  */
 export function forward(permit: Permit, call: Call, done: (outcome: Outcome) => void): void {
+  if (call.res.socket === null) waitInLine(permit, call, done)
+  else send(permit, call, done)
+}
+
+/**
+ * Requests of a pipeline go out one after another: those that change something must (RFC 9112 §9.3.2),
+ * and a client that takes no answers shall hold no more than one connection of the upstream.
+ */
+function waitInLine(permit: Permit, call: Call, done: (outcome: Outcome) => void): void {
+  const { socket } = call.req
+  const begin = () => {
+    socket.off('close', leave)
+    send(permit, call, done)
+  }
+  const leave = () => {
+    socket.off('close', leave)
+    call.res.off('socket', begin)
+    done({ ...refusal(deny('client_closed', 'the client closed its connection')), answered: true })
+  }
+  call.res.once('socket', begin)
+  socket.setMaxListeners(0).once('close', leave)
+  if (socket.destroyed) leave()
+}
+
+function send(permit: Permit, call: Call, done: (outcome: Outcome) => void): void {
   const { request, plan } = call
   if (request.body !== 'chunked' && request.body > plan.maxBody) {
     done(refusal(deny('body_too_large', `${request.body} bytes announced, ${plan.maxBody} allowed`)))

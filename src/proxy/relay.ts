@@ -74,8 +74,6 @@ export class Relay implements Dispatcher.DispatchHandler {
     const { request, plan, req, res } = this.#call
     if (request.body !== 0) this.#upload = this.#createUpload()
     res.on('close', this.#onClose)
-    // behind another answer of a pipeline, it would never hear that the client left
-    if (res.socket === null) req.socket.setMaxListeners(0).on('close', this.#onClose)
     this.#watch.limit(plan.upstream.timeout.headers)
     this.#dispatch(plan.upstream.pick(this.#asking), attempt)
     if (req.socket.destroyed) this.#onClose()
@@ -261,7 +259,6 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#over = true
     this.#watch.stop()
     this.#call.res.off('close', this.#onClose)
-    this.#call.req.socket.off('close', this.#onClose)
     this.#done({
       answered: kind === 'answered',
       denial: code === undefined ? undefined : deny(code, error?.message ?? ''),

@@ -47,7 +47,10 @@ export function upstreamResets(sizes: { readonly failures: number; readonly race
             .response({ method })
             .then(outcomeOf, (error: Error) => error.message.slice(0, 9))
           outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
-          if (connection.ended() !== undefined || outcome === 'truncated') connection = void connection.destroy()
+          if (connection.ended() !== undefined || outcome === 'truncated') {
+            connection.destroy()
+            connection = undefined
+          }
         }
         connection?.destroy()
       }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 
 import {
+  bulk,
   chunked,
   cutMidBody,
   early,
@@ -20,10 +21,11 @@ import {
 import { startForwarder, type Forwarder, type ForwarderOptions } from '../support/forwarder.ts'
 import { connectRaw, exchange } from '../support/raw-client.ts'
 import { startUpstream, type Answer, type Upstream } from '../support/upstream.ts'
-import { until } from '../support/wire.ts'
+import { standsStill, until } from '../support/wire.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const POST = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc'
+const MIB = 1024 * 1024
 const EMPTY_POST = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n'
 
 let upstream: Upstream
@@ -325,11 +327,27 @@ suite('forward, a client that leaves', () => {
       const before = upstream.requests.length
       const client = await connectRaw(own.port)
       client.send(GET.repeat(20))
-      await upstream.arrived(before + 20)
+      await upstream.arrived(before + 1)
       client.destroy()
       await until(() => own.outcomes.length === 20, 'all outcomes')
       assert.deepEqual(new Set(own.outcomes.map(({ status }) => status)), new Set([499]))
       await until(() => upstream.open() === 0, 'all upstream connections to be closed')
+      assert.equal(upstream.requests.length, before + 1)
+    })
+  })
+
+  test('and takes no answers of a pipeline holds one connection of the upstream', async () => {
+    upstream.answer = bulk(Buffer.alloc(MIB), 64)
+    await withForwarder({}, async (own) => {
+      const before = upstream.requests.length
+      const client = await connectRaw(own.port)
+      client.socket.pause()
+      client.send(GET.repeat(20))
+      await upstream.arrived(before + 1)
+      await standsStill(() => upstream.requests.length, 'the upstream')
+      assert.deepEqual([upstream.requests.length - before, upstream.open()], [1, 1])
+      client.destroy()
+      await until(() => own.outcomes.length === 20, 'all outcomes')
     })
   })
 
