@@ -35,8 +35,3 @@ export const accept: Answer = (_, connection) => {
   connection.staysOpen = true
   connection.socket.write(SWITCHING)
 }
-
-/** A text frame of a server's, of at most 125 bytes. */
-export function textFrame(text: string): Buffer {
-  return Buffer.concat([Buffer.from([0x81, text.length]), Buffer.from(text)])
-}
