@@ -18,7 +18,7 @@ const MAIN = resolve(import.meta.dirname, '../../src/main.ts')
 const START_DEADLINE = 20_000
 
 /** What the image and the npm scripts start Node with. */
-export const FLAGS = ['--disable-proto=throw', '--disallow-code-generation-from-strings']
+export const FLAGS = ['--disable-proto=delete', '--disallow-code-generation-from-strings']
 
 export type LogLine = Readonly<Record<string, unknown>>
 

@@ -14,6 +14,7 @@ interface Danger {
 
 const dangers: readonly Danger[] = [
   { pattern: /^--insecure-http-parser$/, why: 'lets requests in whose end two parties see in different places' },
+  { pattern: /^--disable-proto=throw$/, why: 'lets one request with a header named `__proto__` end the process' },
   { pattern: /^--security-revert=/, why: 'brings back flaws that Node has mended' },
   { pattern: /^--tls-min-v1\.[01]$/, why: 'speaks versions of TLS that can be read by others' },
 ]

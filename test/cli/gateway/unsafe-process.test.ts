@@ -12,6 +12,7 @@ suite('settings of the process', () => {
     ['a lenient parser', {}, ['--insecure-http-parser']],
     ['a lenient parser, with underscores', {}, ['--insecure_http_parser']],
     ['a lenient parser, by the environment', { NODE_OPTIONS: '--no-warnings --insecure-http-parser' }, []],
+    ['a prototype that throws', {}, ['--disable-proto=throw']],
     ['a mended flaw brought back', {}, ['--security-revert=CVE-2023-46809']],
     ['an old TLS', { NODE_OPTIONS: '--tls-min-v1.0' }, []],
     ['certificates of anybody', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }, []],
@@ -30,7 +31,7 @@ suite('settings of the process', () => {
       '--inspect=[::1]:0',
       '--inspect=localhost',
     ]
-    assert.deepEqual(unsafeProcess({ NODE_TLS_REJECT_UNAUTHORIZED: '1' }, [...flags, '--disable-proto=throw']), [])
+    assert.deepEqual(unsafeProcess({ NODE_TLS_REJECT_UNAUTHORIZED: '1' }, [...flags, '--disable-proto=delete']), [])
   })
 
   test('are told all at once, before the file is read', () => {
