@@ -15,6 +15,7 @@ import { Redis, type CommonRedisOptions } from 'ioredis'
 import type { RedisPlace } from '#values/redis-url.ts'
 
 import { CalmCluster } from './redis-cluster.ts'
+import { createSentinels } from './redis-sentinels.ts'
 
 const CONNECT_TIMEOUT = 1000 // milliseconds
 const SILENCE = 1000 // a connection that owes answers and says nothing this long is given up
@@ -26,15 +27,26 @@ export const LONGEST_RETRY = 500
 
 export type RedisClient = Redis | CalmCluster
 
+/** A client and what keeps it where it belongs. */
+export interface RedisConnection {
+  readonly client: RedisClient
+  /** True when there is a server to ask; of a Cluster, one for every slot. */
+  ready(): boolean
+  /** To be called every second or so: gives up what hangs, follows what has moved. */
+  beat(): void
+  close(): void
+}
+
 /**
- * Makes a client, which begins to connect. It must be given a listener for `error`.
+ * Begins to connect.
  *
+ * @param lost is told of connections that fail; the client tries again by itself
  * @throws what node:fs says of a certificate that cannot be read
  */
-export function createRedisClient(place: RedisPlace): RedisClient {
+export function openRedis(place: RedisPlace, lost: (error: Error) => void): RedisConnection {
   const tls = place.tls && readTls(place.tls)
-  if (place.kind === 'cluster') return ofCluster(place, tls)
-  return place.kind === 'sentinel' ? ofSentinels(place, tls) : single(place, tls)
+  if (place.kind === 'cluster') return ofCluster(place, tls, lost)
+  return place.kind === 'sentinel' ? ofSentinels(place, tls, lost) : single(place, tls, lost)
 }
 
 /** Every connection to a server that holds data. */
@@ -48,9 +60,12 @@ const connection = {
   connectionName: 'heimdall',
 } satisfies CommonRedisOptions
 
-function single({ hosts: [server], db, credentials }: RedisPlace, tls: ConnectionOptions | undefined): Redis {
+type Tls = ConnectionOptions | undefined
+type Lost = (error: Error) => void
+
+function single({ hosts: [server], db, credentials }: RedisPlace, tls: Tls, lost: Lost): RedisConnection {
   const named = tls && isIP(server.host) === 0 && { servername: server.host }
-  return new Redis({
+  const client = new Redis({
     ...connection,
     ...server,
     ...credentials,
@@ -59,11 +74,13 @@ function single({ hosts: [server], db, credentials }: RedisPlace, tls: Connectio
     retryStrategy: rest,
     enableOfflineQueue: false,
   })
+  client.on('error', lost)
+  return { client, ready: () => client.status === 'ready', beat: () => undefined, close: () => client.disconnect() }
 }
 
-function ofSentinels(place: RedisPlace, tls: ConnectionOptions | undefined): Redis {
+function ofSentinels(place: RedisPlace, tls: Tls, lost: Lost): RedisConnection {
   const { hosts, master, db, credentials, sentinelCredentials } = place
-  return new Redis({
+  const client = new Redis({
     ...connection,
     ...credentials,
     db,
@@ -78,10 +95,30 @@ function ofSentinels(place: RedisPlace, tls: ConnectionOptions | undefined): Red
     retryStrategy: rest,
     enableOfflineQueue: false,
   })
+  client.on('error', lost)
+  const sentinels = createSentinels(place, client, (host) => {
+    const options = { ...connection, ...host, ...sentinelCredentials, ...(tls && { tls }) }
+    return new Redis({ ...options, retryStrategy: rest, enableOfflineQueue: false, enableReadyCheck: false }).on(
+      'error',
+      lost,
+    )
+  })
+  return {
+    client,
+    ready: () => client.status === 'ready',
+    beat() {
+      if (client.status === 'ready') client.ping().catch(() => undefined)
+      void sentinels.look()
+    },
+    close() {
+      sentinels.close()
+      client.disconnect()
+    },
+  }
 }
 
-function ofCluster({ hosts, credentials }: RedisPlace, tls: ConnectionOptions | undefined): CalmCluster {
-  return new CalmCluster([...hosts], {
+function ofCluster({ hosts, credentials }: RedisPlace, tls: Tls, lost: Lost): RedisConnection {
+  const client = new CalmCluster([...hosts], {
     redisOptions: { ...connection, ...credentials, ...(tls && { tls }) },
     clusterRetryStrategy: rest,
     enableOfflineQueue: false,
@@ -93,6 +130,9 @@ function ofCluster({ hosts, credentials }: RedisPlace, tls: ConnectionOptions | 
     slotsRefreshTimeout: TOPOLOGY_TIMEOUT,
     slotsRefreshInterval: TOPOLOGY_INTERVAL,
   })
+  client.on('error', lost)
+  client.on('node error', lost)
+  return { client, ready: () => client.whole, beat: () => client.beat(), close: () => client.disconnect() }
 }
 
 function rest(attempt: number): number {

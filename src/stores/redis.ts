@@ -14,12 +14,12 @@ import type { Metrics } from '#telemetry/metrics.ts'
 import { readRedisUrl } from '#values/redis-url.ts'
 
 import { CalmCluster, NodeAway } from './redis-cluster.ts'
-import { createRedisClient, LONGEST_RETRY, type RedisClient } from './redis-client.ts'
+import { LONGEST_RETRY, openRedis, type RedisClient } from './redis-client.ts'
 
 const COMMAND_TIMEOUT = 50 // milliseconds
 const MOST_COMMANDS = 1000 // under way at once
 const notYet = /^(?:LOADING|MASTERDOWN|CLUSTERDOWN|EXECABORT)/ // the last: one of them amid a transaction of reads
-const HEARTBEAT = 1000 // where primaries change: a connection to one that hangs is given up before another takes its place
+const HEARTBEAT = 1000
 
 export interface RedisDeps {
   readonly metrics: Metrics
@@ -52,11 +52,9 @@ export interface RedisStore {
 export function connectRedis(url: string, { metrics, log }: RedisDeps): RedisStore {
   const place = readRedisUrl(url)
   if ('flaw' in place) throw new TypeError(`Redis URL ${place.flaw}`)
-  const client = createRedisClient(place)
-  const lost = (error: Error) => log.debug({ store: 'redis', error: error.message }, 'connection lost')
-  client.on('error', lost)
-  client.on('node error', lost)
-  const heartbeat = place.kind === 'single' ? undefined : setInterval(() => beat(client), HEARTBEAT).unref()
+  const connection = openRedis(place, ({ message: error }) => log.debug({ store: 'redis', error }, 'connection lost'))
+  const { client } = connection
+  const heartbeat = setInterval(() => connection.beat(), HEARTBEAT).unref()
   const breaker = createBreaker('redis', {
     timeout: COMMAND_TIMEOUT,
     capacity: MOST_COMMANDS,
@@ -66,7 +64,7 @@ export function connectRedis(url: string, { metrics, log }: RedisDeps): RedisSto
     window: 10_000,
     resetAfter: LONGEST_RETRY,
     counts: isOutage,
-    trial: () => (client.status === 'ready' ? client.ping() : notConnected()), // no request waits to learn that it is still away
+    trial: (signal) => (client.status === 'ready' ? ping(client, signal) : notConnected()), // no request waits to learn that it is still away
     metrics,
     log,
   })
@@ -87,10 +85,10 @@ export function connectRedis(url: string, { metrics, log }: RedisDeps): RedisSto
         throw error
       }
     },
-    ready: () => isReady(client) && !breaker.open,
+    ready: () => connection.ready() && !breaker.open,
     close() {
       clearInterval(heartbeat)
-      client.disconnect()
+      connection.close()
       breaker.close()
     },
   }
@@ -101,14 +99,13 @@ function notConnected(): Promise<never> {
   return Promise.reject(new Error('not connected'))
 }
 
-/** Has the connection owe an answer, which the client gives it a second for. */
-function beat(client: RedisClient): void {
-  if (client instanceof CalmCluster) client.beat()
-  else if (client.status === 'ready') client.ping().catch(() => undefined)
-}
-
-function isReady(client: RedisClient): boolean {
-  return client instanceof CalmCluster ? client.whole : client.status === 'ready'
+/** A connection that is late, or answers another question, may have lost an answer and be late for ever: it is given up. */
+async function ping(client: RedisClient, late: AbortSignal): Promise<void> {
+  const giveUp = () => void (client instanceof CalmCluster || client.disconnect(true))
+  late.addEventListener('abort', giveUp)
+  if ((await client.ping()) === 'PONG') return
+  giveUp()
+  throw new TypeError('not the answer of Redis')
 }
 
 /**

@@ -76,9 +76,10 @@ async function startNode(folder: string): Promise<TestRedis> {
   return startRedis(
     [
       ...['--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${port}.conf`, '--dir', folder],
+      ...['--dbfilename', `${port}.rdb`],
       ...['--cluster-port', String(bus), '--cluster-node-timeout', String(NODE_TIMEOUT)],
       ...['--cluster-require-full-coverage', 'no', '--cluster-replica-validity-factor', '0'],
-      ...['--repl-diskless-sync-delay', '0'],
+      ...['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'],
     ],
     { port },
   )

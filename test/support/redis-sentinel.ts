@@ -47,7 +47,7 @@ export interface TestSentinels {
 /** Starts them all on loopback, and returns once each knows of the others. */
 export async function startSentinels(): Promise<TestSentinels> {
   const folder = mkdtempSync(join(tmpdir(), 'heimdall-sentinel-'))
-  const [first, ...others] = await startNodes()
+  const [first, ...others] = await startNodes(folder)
   const nodes = [first, ...others]
   const sentinels = await Promise.all([1, 2, 3].map(() => startSentinel(folder, first.port)))
   const primaryPort = async () => {
@@ -108,12 +108,16 @@ export async function startSentinels(): Promise<TestSentinels> {
   }
 }
 
-async function startNodes(): Promise<readonly [TestRedis, ...TestRedis[]]> {
-  const quick = ['--repl-diskless-sync-delay', '0']
-  const first = await startRedis(quick, { port: await steadyPort() })
-  const replicaOf = ['--replicaof', '127.0.0.1', String(first.port)]
-  const more = [1, 2].map(async () => startRedis([...quick, ...replicaOf], { port: await steadyPort() }))
-  return [first, ...(await Promise.all(more))]
+async function startNodes(folder: string): Promise<readonly [TestRedis, ...TestRedis[]]> {
+  const startNode = async (...more: string[]) => {
+    const port = await steadyPort()
+    // A replica leaves a file behind, which the next server to start in the same place would read.
+    const args = ['--dir', folder, '--dbfilename', `${port}.rdb`, '--repl-diskless-sync-delay', '0', ...more]
+    return startRedis(args, { port })
+  }
+  const first = await startNode()
+  const replica = () => startNode('--replicaof', '127.0.0.1', String(first.port))
+  return [first, await replica(), await replica()]
 }
 
 async function startSentinel(folder: string, primary: number): Promise<Sentinel> {
