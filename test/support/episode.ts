@@ -27,13 +27,15 @@ export interface Phase {
   /** Answers to requests of these kinds that were sent in it; of all kinds when none is named. */
   of(...kinds: readonly string[]): Stats
   readonly answers: readonly Answer[]
-  /** How late the machine lets timers be here, 99th percentile: what it may add to any wait. */
+  /** How late the machine let timers be at worst: what it may add to any wait. */
   readonly noise: number
 }
 
 export interface Episode {
   readonly before: Phase
-  /** From the moment when the fault was complete to the beginning of its end. */
+  /** While the fault begins, and the quarter of a second in which it is found out. */
+  readonly onset: Phase
+  /** From then on to the beginning of its end. */
   readonly during: Phase
   /** From recovery on. */
   readonly after: Phase
@@ -41,6 +43,7 @@ export interface Episode {
   readonly recovered: number
 }
 
+const ONSET = 250 // milliseconds
 const CALM = 700 // milliseconds without a failure that count as recovery
 const LONGEST_RECOVERY = 15_000
 
@@ -56,12 +59,15 @@ export async function liveThrough(
 ): Promise<Episode> {
   const record = phases(traffic)
   const calm = await record(() => sleep(before))
-  try {
-    await fault.begin()
-  } catch (error) {
-    await fault.end()
-    throw error
-  }
+  const onset = await record(async () => {
+    try {
+      await fault.begin()
+    } catch (error) {
+      await fault.end()
+      throw error
+    }
+    await sleep(ONSET)
+  })
   const broken = await record(() => sleep(during))
   await fault.end()
   const ended = performance.now()
@@ -69,7 +75,7 @@ export async function liveThrough(
   await eventually('all is well again', () => performance.now() - Math.max(spoilt(), ended) > CALM, LONGEST_RECOVERY)
   const recovered = Math.max(0, spoilt() - ended)
   const well = await record(() => sleep(after))
-  return { before: calm, during: broken, after: well, recovered }
+  return { before: calm, onset, during: broken, after: well, recovered }
 }
 
 function phases(traffic: { readonly answers: readonly Answer[] }) {
@@ -86,7 +92,7 @@ function phases(traffic: { readonly answers: readonly Answer[] }) {
       get answers() {
         return answers()
       },
-      noise: delays.percentile(99) / 1e6,
+      noise: delays.max / 1e6,
     }
   }
 }
