@@ -3,7 +3,8 @@
  *
  * Closing at once would reset the connection under a client that is still sending, and it might never see the answer.
  * So a short body is read and thrown away and the connection kept; for a long one the answer goes out whole,
- * some more is read, and then the connection ends. Neither waits longer than two seconds.
+ * some more is read, and then the connection ends. Neither waits longer than two seconds, and only some do at a time:
+ * under a flood of bodies, reading what nobody wants is what would fill the memory.
  *
  * @module
  */
@@ -12,6 +13,9 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 const LONGEST = 2000 // milliseconds
 const SHORT = 64 * 1024 // bytes that are read for the sake of a connection that can be kept
 const MOST = 1024 * 1024 // bytes that are read for the sake of an answer that can be seen
+const MOST_AT_ONCE = 64 // requests
+
+let lingering = 0
 
 /** The answer, its body of `Content-Length` bytes. */
 export interface EarlyAnswer {
@@ -51,18 +55,20 @@ function linger(response: ServerResponse, { status, headers, body }: EarlyAnswer
 /** Ends an answer that is out, once the rest of the request's body has been read and thrown away, or some of it. */
 export function endAfterRequest(response: ServerResponse): void {
   const request = response.req
-  if (request.complete) {
+  if (request.complete || lingering >= MOST_AT_ONCE) {
     response.end()
     return
   }
+  lingering += 1
   let left = MOST
   const count = (chunk: Buffer) => {
     left -= chunk.length
     if (left < 0) end()
   }
   const end = () => {
+    lingering -= 1
     clearTimeout(timer)
-    request.off('data', count)
+    request.off('data', count).off('close', end)
     response.end()
   }
   const timer = setTimeout(end, LONGEST)

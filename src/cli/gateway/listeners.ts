@@ -19,7 +19,7 @@ import type { Address } from '#values/network.ts'
 
 import { createAdmin } from './admin.ts'
 import { keysComponent } from './keys-component.ts'
-import { guardListener, overloadComponent } from './overload.ts'
+import { createLimits, guardListener, meansOfProcess, overloadComponent } from './overload.ts'
 import type { Stores } from './stores.ts'
 import type { Versions } from './versions.ts'
 
@@ -50,8 +50,10 @@ export function createListeners(config: Config, deps: ListenersDeps): Listeners 
   const { versions, stores, keySets, metrics, log, clock, settle } = deps
   const teller = createTeller({ metrics, line: (json) => log.line(json), clock })
   const tunnels = createTunnels({ metrics, log, clock })
+  const means = meansOfProcess()
+  const limits = createLimits(() => versions.config.overload, means)
   const overload = new Overload({
-    limits: () => versions.config.overload,
+    limits,
     inFlight: () => teller.inFlight - tunnels.size,
     metrics,
     log,
@@ -59,7 +61,7 @@ export function createListeners(config: Config, deps: ListenersDeps): Listeners 
   const handling = { current: () => versions.current, teller, tunnels, overload }
   const handlers = { request: createHandler(handling), upgrade: createUpgradeHandler(handling) }
   const clients = createHttpServer({ log, metrics }, handlers)
-  const guard = guardListener({ config: () => versions.config, overload, clients, metrics, log })
+  const guard = guardListener({ means, limits, overload, clients, metrics, log })
   const drain = createDrain({
     servers: [clients],
     grace: config.grace,

@@ -9,17 +9,48 @@ import type { Config } from '#config/config.ts'
 import type { Component } from '#http/health.ts'
 import { createRelief } from '#http/relief.ts'
 import type { HttpServer } from '#http/server.ts'
+import { capacityOf } from '#resilience/capacity.ts'
 import { createCollector } from '#resilience/collector.ts'
-import type { Overload } from '#resilience/overload.ts'
+import { createMemories, type Memories } from '#resilience/memory.ts'
+import type { Overload, OverloadLimits } from '#resilience/overload.ts'
 import { startSampling } from '#resilience/sampling.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
 const FOR_CLIENTS = 0.75 // share of the open files
 
+/** What the process has at its start. */
+export interface Means {
+  readonly memories: Memories
+  /** How many files, sockets among them, it may have open. */
+  readonly files: number
+}
+
+/** Looks around. */
+export function meansOfProcess(): Means {
+  const flags = [process.env['NODE_OPTIONS'] ?? '', ...process.execArgv].join(' ')
+  return { memories: createMemories(flags), files: openFiles() }
+}
+
+/** Fills in what the file leaves open; the answer follows the file. */
+export function createLimits(current: () => Config['overload'], { memories, files }: Means): () => OverloadLimits {
+  let written: Config['overload'] | undefined
+  let limits: OverloadLimits | undefined
+  const capacity = capacityOf(memories, current().memory)
+
+  return () => {
+    const options = current()
+    if (limits !== undefined && options === written) return limits
+    const { connections = capacity.connections, in_flight = capacity.in_flight, memory, delay } = options
+    written = options
+    limits = { connections: Math.min(connections, Math.floor(files * FOR_CLIENTS)), in_flight, memory, delay }
+    return limits
+  }
+}
+
 export interface GuardDeps {
-  /** The version of the file in force. */
-  readonly config: () => Config
+  readonly means: Means
+  readonly limits: () => OverloadLimits
   readonly overload: Overload
   /** What clients reach. */
   readonly clients: HttpServer
@@ -28,22 +59,17 @@ export interface GuardDeps {
 }
 
 /** Begins to guard a listener. */
-export function guardListener({ config, overload, clients, metrics, log }: GuardDeps): { close(): void } {
-  const files = openFiles()
-  const most = () => Math.min(config().overload.connections, Math.floor(files * FOR_CLIENTS))
-  if (most() < config().overload.connections)
-    log.warn({ connections: most(), open_files: files }, 'fewer connections than configured: too few open files')
-
+export function guardListener({ means, limits, overload, clients, metrics, log }: GuardDeps): { close(): void } {
+  const { connections, in_flight } = limits()
+  log.info({ connections, in_flight, open_files: means.files }, 'overload limits')
+  const most = () => limits().connections
   const now = () => performance.now()
   const relieve = createRelief({ overload, clients, most, collect: createCollector(), now })
   relieve()
-  return startSampling({
-    flags: [process.env['NODE_OPTIONS'] ?? '', ...process.execArgv].join(' '),
-    take(sample) {
-      overload.sample(sample)
-      relieve()
-      metrics.connectionsOpen.set(clients.connections)
-    },
+  return startSampling(means.memories, (sample) => {
+    overload.sample(sample)
+    relieve()
+    metrics.connectionsOpen.set(clients.connections)
   })
 }
 
@@ -61,7 +87,7 @@ export function overloadComponent(overload: Pick<Overload, 'reasons'>): Componen
   }
 }
 
-/** How many files, sockets among them, the process may have open; Infinity where the system does not tell. */
+/** Infinity where the system does not tell. */
 function openFiles(): number {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []

@@ -1,0 +1,67 @@
+/**
+ * The two memories of the process that can run full, each with an end that is sudden: V8 ends the process when its heap
+ * is full, the system when the container is.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
+import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8'
+
+import { containerUsage } from './container.ts'
+
+export interface Memory {
+  /** Bytes. */
+  readonly limit: number
+  /** Bytes. */
+  readonly used: () => number
+}
+
+export interface Memories {
+  /** What has survived in V8's heap; new objects are not in it, and die or move over soon. */
+  readonly heap: Memory
+  /** What the container, or without one the process, holds of the machine's memory. */
+  readonly resident: Memory
+}
+
+const MiB = 1024 * 1024
+
+/** @param flags Node's options, from the command line and the environment: they bear on how large the heap may grow */
+export function createMemories(flags: string): Memories {
+  const machine = totalmem()
+  const constrained = process.constrainedMemory() || Infinity
+  const used = constrained < machine ? containerUsage() : undefined
+  return {
+    heap: { limit: oldGenerationLimit(getHeapStatistics().heap_size_limit, flags), used: oldGeneration },
+    resident: { limit: Math.min(constrained, machine), used: used ?? anonymous },
+  }
+}
+
+function oldGeneration(): number {
+  let used = 0
+  for (const { space_name, space_used_size } of getHeapSpaceStatistics())
+    if (!space_name.startsWith('new_') && space_name !== 'read_only_space') used += space_used_size
+  return used
+}
+
+/** Bytes of resident memory that no file backs. */
+function anonymous(): number {
+  try {
+    const [, kilobytes] = /^RssAnon:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? []
+    return kilobytes === undefined ? process.memoryUsage.rss() : Number(kilobytes) * 1024
+  } catch {
+    return process.memoryUsage.rss()
+  }
+}
+
+/**
+ * Bytes that the old generation may take before V8 ends the process. V8 tells only the sum with the young generation,
+ * which has three semi-spaces: of 64 MiB when the size of the old one was set by a flag, else of a 32nd of it, at most 64 MiB.
+ */
+export function oldGenerationLimit(heapLimit: number, flags: string): number {
+  const semi = /--max[-_]semi[-_]space[-_]size[= ](\d+)/.exec(flags)?.[1]
+  if (semi !== undefined) return heapLimit - 3 * Number(semi) * MiB
+  const young = 3 * 64 * MiB
+  const isSet = /--max[-_]old[-_]space[-_]size/.test(flags)
+  return heapLimit - (isSet ? young : Math.min(young, (heapLimit * 3) / 35))
+}
