@@ -18,7 +18,9 @@ const claimPaths = z.strictObject({
   permissions: path('permissions').meta({ description: 'List of permissions.' }),
   groups: path('groups').meta({ description: 'List of groups.' }),
   tenant: path('tenant').meta({ description: 'Tenant of the person.' }),
-  email: path('email').meta({ description: 'Mail address; left out when email_verified says false.' }),
+  email: path('email').meta({
+    description: 'Mail address; left out when email_verified says false, or when it has more than one @.',
+  }),
   name: path('name').meta({ description: 'Name for people to read.' }),
   client: path('client_id').meta({ description: 'OAuth client; azp is read when it is absent.' }),
 })

@@ -53,12 +53,17 @@ export function principalOf(claims: JsonObject, expires_at: number, vouching: Vo
 function person(claims: JsonObject, paths: Vouching['paths']): Partial<Principal> {
   const unverified = claims['email_verified'] === false || claims['email_verified'] === 'false'
   const facts = {
-    email: unverified ? undefined : text(readClaim(claims, paths.email)),
+    email: unverified ? undefined : address(text(readClaim(claims, paths.email))),
     name: text(readClaim(claims, paths.name)),
     tenant: text(readClaim(claims, paths.tenant)),
     client: text(readClaim(claims, paths.client)) ?? text(claims['azp']),
   }
   return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
+}
+
+/** An address of which nobody can doubt where its domain begins: `evil@x.com@corp.com` has two. */
+function address(email: string | undefined): string | undefined {
+  return email !== undefined && email.indexOf('@') === email.lastIndexOf('@') ? email : undefined
 }
 
 function scopesOf({ scope, scp }: JsonObject): readonly string[] {

@@ -103,6 +103,10 @@ suite('principalOf', () => {
     assert.equal(made({ email: 'alice@acme.test', email_verified: true }).email, 'alice@acme.test')
   })
 
+  test('leaves out a mail address whose domain is a matter of opinion', () => {
+    assert.ok(!('email' in made({ email: 'evil@x.test@corp.test' })))
+  })
+
   for (const sub of [undefined, '', null, 7, ['alice'], { a: 1 }, 'x'.repeat(513)])
     test(`refuses the subject ${JSON.stringify(sub)?.slice(0, 20)}`, () => {
       const verdict = principalOf(claims({ sub }), 1000, vouching)
