@@ -46,14 +46,14 @@ export function handshake(
 ): ClientRequest {
   const headers = upgradeHeaders(['host', request.host, ...request.fields])
   const message = { method: 'GET', url: request.path, headers, httpVersion: '1.1' }
-  const { ca, connectTimeout, servername } = backend.connection
+  const { ca, connectTimeout, servername, lookup } = backend.connection
   let outgoing: ClientRequest | undefined
   proxy.once('proxyReqWs', (made: ClientRequest) => {
     made.path = request.path // byte for byte, where the library would normalise it
     made.maxHeadersCount = 0 // the list is never cut short; `maxHeaderSize` bounds it
     outgoing = made
   })
-  const ssl = { servername, maxHeaderSize: MOST_HEADER_BYTES }
+  const ssl = { servername, lookup, maxHeaderSize: MOST_HEADER_BYTES }
   const options = { target: backend.name, connectTimeout, ssl, ...(ca !== undefined && { ca }) }
   proxy.ws(message as unknown as IncomingMessage, client, Buffer.alloc(0), options)
   if (outgoing === undefined) throw new TypeError('http-proxy-3 made no request')

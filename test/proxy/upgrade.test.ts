@@ -162,6 +162,15 @@ suite('upgrade', () => {
     })
   })
 
+  test('finds its target by the name that requests find it by', async () => {
+    const resolve = async () => [{ address: '127.0.0.1', family: 4 }]
+    await withGateway({ upstream: `http://service.test:${upstream.port}`, names: { resolve } }, async (own) => {
+      const { client } = await shake(accepting(), hello(), own.port)
+      assert.equal((await client.response()).status, 101)
+      client.destroy()
+    })
+  })
+
   test('carries the first bytes that come along with the 101', async () => {
     const { client } = await shake(accepting([], '\r\n\x81\x02hi'))
     assert.equal((await client.response()).status, 101)
@@ -215,6 +224,24 @@ suite('upgrade, refusals', () => {
     await until(() => connection()?.closedAt !== undefined, 'the upstream to be closed')
     assert.equal(connection()?.received.includes('/admin'), false)
     client.destroy()
+  })
+
+  test('asks a second target when the first cannot be reached, and no third', async () => {
+    const [gone, other] = ['http://127.0.0.1:1', 'http://127.0.0.1:2']
+    await withGateway({ upstream: { targets: [gone, upstream.url] } }, async (own) => {
+      for (let turn = 0; turn < 2; turn += 1) {
+        const { client } = await shake(accepting(), hello(), own.port)
+        assert.equal((await client.response()).status, 101)
+        client.destroy()
+      }
+      const { values } = await own.metrics.upstreamRetries.get()
+      assert.equal(values[0]?.value, 1)
+    })
+    await withGateway({ upstream: { targets: [gone, other] } }, async (own) => {
+      const { client } = await shake(accepting(), hello(), own.port)
+      assert.equal((await client.response()).header('x-code'), 'upstream_unreachable')
+      client.destroy()
+    })
   })
 
   for (const [name, answer] of Object.entries({

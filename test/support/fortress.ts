@@ -43,6 +43,7 @@ const routes = `
   - { path: /limited, public: true, limits: [{ allow: 3/min, by: client }] }
   - { path: /cors, cors: { origins: ["https://app.test"], credentials: true } }
   - { path: /plain, public: true, websocket: false }
+  - { path: /forward, public: true, forward_credential: true }
 `
 
 /** Starts all of it; `top` is more of the file. */
