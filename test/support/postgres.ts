@@ -23,6 +23,7 @@ import {
 
 const POSTGRES = '/usr/lib/postgresql/15/bin/postgres'
 const INITDB = '/usr/lib/postgresql/15/bin/initdb'
+const BASEBACKUP = '/usr/lib/postgresql/15/bin/pg_basebackup'
 
 /** For `suite(…, { skip: noPostgres })`. */
 export const noPostgres = needs(POSTGRES, INITDB)
@@ -51,12 +52,57 @@ function whom(): RunAs {
 /** Starts one on a free port of loopback, with its data in a temporary directory. */
 export async function startPostgres(): Promise<TestPostgres> {
   const as = whom()
+  return launch(as, (data) => {
+    output(INITDB, ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8'], as)
+  })
+}
+
+export interface TestReplica extends TestPostgres {
+  /** Waits until it has all that the primary had when asked. */
+  caughtUp(): Promise<void>
+  /** It becomes a primary of its own, and is asked for writes from now on. */
+  promote(): Promise<void>
+}
+
+/** Starts a streaming replica of one. */
+export async function startReplica(of: TestPostgres): Promise<TestReplica> {
+  const as = whom()
+  const replica = await launch(as, (data) => {
+    const from = ['-h', '127.0.0.1', '-p', String(of.port), '-U', 'postgres']
+    output(BASEBACKUP, ['-D', data, ...from, '-R', '-X', 'stream', '-c', 'fast', '--no-sync'], as)
+  })
+  const ask = async ({ url }: TestPostgres, text: string) => {
+    const client = new Client({ connectionString: url })
+    await client.connect()
+    const { rows } = await client.query<{ it: unknown }>(text)
+    await client.end()
+    return rows[0]?.it
+  }
+  return {
+    ...replica,
+    async caughtUp() {
+      const position = String(await ask(of, 'select pg_current_wal_lsn() as it'))
+      const has = () => ask(replica, `select pg_last_wal_replay_lsn() >= '${position}'::pg_lsn as it`)
+      await eventually('the replica has caught up', async () => (await has()) === true)
+    },
+    async promote() {
+      await ask(replica, 'select pg_promote(true) as it')
+      await eventually(
+        'it is a primary',
+        async () => (await ask(replica, 'select pg_is_in_recovery() as it')) === false,
+      )
+    },
+  }
+}
+
+/** @param fill makes the data directory */
+async function launch(as: RunAs, fill: (data: string) => void): Promise<TestPostgres> {
   const directory = mkdtempSync(join(tmpdir(), 'heimdall-pg-'))
   if (as.uid !== undefined && as.gid !== undefined) chownSync(directory, as.uid, as.gid)
   const data = join(directory, 'data')
   const port = await freePort()
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
-  output(INITDB, ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8'], as)
+  fill(data)
   const settings = ['fsync=off', 'listen_addresses=127.0.0.1', `unix_socket_directories=${directory}`]
   const args = ['-D', data, '-p', String(port), ...settings.flatMap((one) => ['-c', one])]
   let server = start(POSTGRES, args, as)

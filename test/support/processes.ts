@@ -50,12 +50,21 @@ export interface RunAs {
   readonly gid?: number
 }
 
+const running = new Set<ChildProcess>()
+
+function endAll(): void {
+  for (const { pid } of running) signal(pid, 'SIGKILL')
+}
+
 /** Starts a program whose output is of no interest; it does not outlive the tests. */
 export function start(program: string, args: readonly string[], as: RunAs = {}): ChildProcess {
   const child = spawn(program, args, { stdio: 'ignore', cwd: '/', ...as })
-  const end = () => signal(child.pid, 'SIGKILL')
-  process.once('exit', end)
-  child.once('exit', () => process.off('exit', end))
+  if (running.size === 0) process.once('exit', endAll)
+  running.add(child)
+  child.once('exit', () => {
+    running.delete(child)
+    if (running.size === 0) process.off('exit', endAll)
+  })
   return child
 }
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { eventually, needs, output, steadyPort } from './processes.ts'
-import { startRedis, type TestRedis } from './redis.ts'
+import { startRedis, type ServerTls, type TestRedis } from './redis.ts'
 
 const CLI = '/usr/bin/redis-cli'
 /** Milliseconds of silence after which a node takes another for dead. */
@@ -31,11 +31,12 @@ export interface TestCluster {
 }
 
 /** Starts it on loopback, and returns once every node says that all is well. */
-export async function startCluster(): Promise<TestCluster> {
+export async function startCluster(tls?: ServerTls): Promise<TestCluster> {
   const folder = mkdtempSync(join(tmpdir(), 'heimdall-cluster-'))
-  const nodes = await Promise.all(Array.from({ length: 6 }, () => startNode(folder)))
+  const nodes = await Promise.all(Array.from({ length: 6 }, () => startNode(folder, tls)))
   const hosts = nodes.map(({ port }) => `127.0.0.1:${port}`)
-  output(CLI, ['--cluster', 'create', ...hosts, '--cluster-replicas', '1', '--cluster-yes'])
+  const secure = tls ? ['--tls', '--cacert', tls.files.ca, '--cert', tls.files.cert, '--key', tls.files.key] : []
+  output(CLI, ['--cluster', 'create', ...hosts, '--cluster-replicas', '1', '--cluster-yes', ...secure])
   const isWell = async ({ client }: TestRedis) => {
     const info = String(await client.call('CLUSTER', 'INFO'))
     const told = await shards(client)
@@ -52,7 +53,7 @@ export async function startCluster(): Promise<TestCluster> {
     return owner
   }
   return {
-    url: `redis-cluster://${hosts.slice(0, 3).join()}`,
+    url: `${tls ? 'rediss' : 'redis'}-cluster://${hosts.slice(0, 3).join()}`,
     nodes,
     ownerOf,
     async promoted(key, old) {
@@ -71,7 +72,7 @@ export async function startCluster(): Promise<TestCluster> {
   }
 }
 
-async function startNode(folder: string): Promise<TestRedis> {
+async function startNode(folder: string, tls?: ServerTls): Promise<TestRedis> {
   const [port, bus] = [await steadyPort(), await steadyPort()]
   return startRedis(
     [
@@ -79,9 +80,10 @@ async function startNode(folder: string): Promise<TestRedis> {
       ...['--dbfilename', `${port}.rdb`],
       ...['--cluster-port', String(bus), '--cluster-node-timeout', String(NODE_TIMEOUT)],
       ...['--cluster-require-full-coverage', 'no', '--cluster-replica-validity-factor', '0'],
+      ...(tls ? ['--tls-cluster', 'yes', '--tls-replication', 'yes'] : []),
       ...['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'],
     ],
-    { port },
+    { port, tls },
   )
 }
 

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 
 import { eventually, kill, signal, start, steadyPort } from './processes.ts'
-import { startRedis, type TestRedis } from './redis.ts'
+import { startRedis, type ServerTls, type TestRedis } from './redis.ts'
 
 const SERVER = '/usr/bin/redis-server'
 /** What the Sentinels call the primary. */
@@ -45,11 +45,11 @@ export interface TestSentinels {
 }
 
 /** Starts them all on loopback, and returns once each knows of the others. */
-export async function startSentinels(): Promise<TestSentinels> {
+export async function startSentinels(tls?: ServerTls): Promise<TestSentinels> {
   const folder = mkdtempSync(join(tmpdir(), 'heimdall-sentinel-'))
-  const [first, ...others] = await startNodes(folder)
+  const [first, ...others] = await startNodes(folder, tls)
   const nodes = [first, ...others]
-  const sentinels = await Promise.all([1, 2, 3].map(() => startSentinel(folder, first.port)))
+  const sentinels = await Promise.all([1, 2, 3].map(() => startSentinel(folder, first.port, tls)))
   const primaryPort = async () => {
     const asked = sentinels.map(({ client }) => client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME))
     const ports = (await Promise.all(asked)).map((answer) => Number((answer as string[])[1]))
@@ -73,7 +73,7 @@ export async function startSentinels(): Promise<TestSentinels> {
     20_000,
   )
   return {
-    url: `redis-sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join()}/${NAME}`,
+    url: `${tls ? 'rediss' : 'redis'}-sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join()}/${NAME}`,
     nodes,
     sentinels,
     primary,
@@ -108,23 +108,23 @@ export async function startSentinels(): Promise<TestSentinels> {
   }
 }
 
-async function startNodes(folder: string): Promise<readonly [TestRedis, ...TestRedis[]]> {
+async function startNodes(folder: string, tls?: ServerTls): Promise<readonly [TestRedis, ...TestRedis[]]> {
   const startNode = async (...more: string[]) => {
     const port = await steadyPort()
     // A replica leaves a file behind, which the next server to start in the same place would read.
     const args = ['--dir', folder, '--dbfilename', `${port}.rdb`, '--repl-diskless-sync-delay', '0', ...more]
-    return startRedis(args, { port })
+    return startRedis(tls ? [...args, '--tls-replication', 'yes'] : args, { port, tls })
   }
   const first = await startNode()
   const replica = () => startNode('--replicaof', '127.0.0.1', String(first.port))
   return [first, await replica(), await replica()]
 }
 
-async function startSentinel(folder: string, primary: number): Promise<Sentinel> {
+async function startSentinel(folder: string, primary: number, tls?: ServerTls): Promise<Sentinel> {
   const port = await steadyPort()
   const path = join(folder, `${port}.conf`)
   const lines = [
-    `port ${port}`,
+    tls ? `port 0\ntls-port ${port}\ntls-replication yes` : `port ${port}`,
     'bind 127.0.0.1',
     `dir ${folder}`,
     `sentinel monitor ${NAME} 127.0.0.1 ${primary} 2`,
@@ -132,8 +132,13 @@ async function startSentinel(folder: string, primary: number): Promise<Sentinel>
     `sentinel failover-timeout ${NAME} 5000`,
   ]
   writeFileSync(path, `${lines.join('\n')}\n`)
-  let server = start(SERVER, [path, '--sentinel'])
-  const client = new Redis(port, '127.0.0.1', { retryStrategy: () => 20, maxRetriesPerRequest: null })
+  const launch = () => start(SERVER, [path, '--sentinel', ...(tls?.args ?? [])])
+  let server = launch()
+  const client = new Redis(port, '127.0.0.1', {
+    retryStrategy: () => 20,
+    maxRetriesPerRequest: null,
+    ...(tls && { tls: { ca: tls.ca, cert: tls.cert, key: tls.key } }),
+  })
   client.on('error', () => undefined)
   return {
     port,
@@ -141,7 +146,7 @@ async function startSentinel(folder: string, primary: number): Promise<Sentinel>
     pause: () => signal(server.pid, 'SIGSTOP'),
     resume: () => signal(server.pid, 'SIGCONT'),
     crash: () => kill(server),
-    restart: () => void (server = start(SERVER, [path, '--sentinel'])),
+    restart: () => void (server = launch()),
     async stop() {
       client.disconnect()
       await kill(server)
