@@ -6,8 +6,10 @@
  *
  * @module
  */
+import type { Socket } from 'node:net'
+
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely'
-import { DatabaseError, Pool } from 'pg'
+import { DatabaseError, Pool, type PoolClient } from 'pg'
 
 import type { Logger } from '#telemetry/log.ts'
 
@@ -50,24 +52,49 @@ export function connectPostgres(url: string, options: PostgresOptions): SqlStore
   return { kind: 'postgres', db, close: () => db.destroy().then(() => (pool.ended ? undefined : pool.end())) }
 }
 
-/** Lends connections; one on which a query failed for another reason than Postgres saying so does not go back to the pool. */
+/**
+ * Lends connections; one on which a query failed for another reason than Postgres saying so does not go back to the pool.
+ * Nor do those that are as old: they lead to the same server, and each would cost somebody a deadline to find out.
+ */
 function discardBroken(pool: Pool): PostgresPool {
+  const born = new WeakMap<PoolClient, number>()
+  let breaks = 0
+  pool.on('connect', (client) => born.set(client, breaks))
+
+  const lend = async (): Promise<PoolClient> => {
+    for (;;) {
+      const client = await pool.connect()
+      if (born.get(client) === breaks) return client
+      destroy(client)
+    }
+  }
+
   return {
     options: pool.options,
     end: () => pool.end(),
     connect: async () => {
-      const client = await pool.connect()
+      const client = await lend()
       let broken = false
       const query = async (text: string, parameters: readonly unknown[]) => {
         try {
           return await client.query(text, [...parameters])
         } catch (error) {
-          broken ||= !(error instanceof DatabaseError)
+          if (!broken && !(error instanceof DatabaseError)) {
+            broken = true
+            breaks += 1
+          }
           throw error
         }
       }
-      const release = (discard?: boolean) => client.release(broken || discard === true)
+      const release = (discard?: boolean) => (broken ? destroy(client) : client.release(discard))
       return { query, release } as unknown as PostgresPoolClient // all of it but cursors, which nobody here uses
     },
   }
+}
+
+/** Closes a connection without the good-bye, which nobody may be there to answer. */
+function destroy(client: PoolClient): void {
+  const { connection } = client as unknown as { connection: { stream: Socket } }
+  connection.stream.destroy()
+  client.release(true)
 }

@@ -19,6 +19,7 @@ import { silent } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 
 import { noPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
 import { eventually } from '../support/processes.ts'
 
 const SLACK = 100 // milliseconds that a busy machine may add
@@ -134,6 +135,20 @@ suite('Postgres', { skip: noPostgres }, () => {
     await client.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'heimdall'")
     await client.end()
     await eventually('back', async () => (await timed(ask)).error === undefined, 5000)
+  })
+
+  test('gives up every connection as old as one that fell silent, and closes it without waiting', async () => {
+    const proxy = await startFaultProxy(server.port)
+    const behind = connectPostgres(server.url.replace(String(server.port), String(proxy.port)), { log: silent })
+    const one = () => sql`select pg_sleep(0.1)`.execute(behind.db)
+    await Promise.all(Array.from({ length: 8 }, one))
+    assert.equal(proxy.open, 8)
+    await proxy.set({ kind: 'half_open' })
+    assert.ok((await timed(one)).error, 'the first finds out')
+    for (let turn = 0; turn < 8; turn += 1) await one()
+    await eventually('the old ones are closed', () => proxy.open === 1)
+    await behind.close()
+    await proxy.close()
   })
 
   test('keeps its breaker closed through thousands of unknown keys, with no more connections than the pool has', async () => {
