@@ -44,6 +44,9 @@ const routes = `
   - { path: /cors, cors: { origins: ["https://app.test"], credentials: true } }
   - { path: /plain, public: true, websocket: false }
   - { path: /forward, public: true, forward_credential: true }
+  - { path: /only, host: one.test }
+  - { path: /slow, public: true, timeout: 300ms }
+  - { path: /down, public: true, upstream: nowhere }
 `
 
 /** Starts all of it; `top` is more of the file. */
@@ -61,6 +64,7 @@ bad_credentials: off
 ${top}
 upstreams:
   service: { targets: ["${upstream.url}"], breaker: { of_at_least: 1000000 } }
+  nowhere: http://127.0.0.1:1
 authenticators:
   acme: { jwt: { ${keys}, audience: orders-api } }
   elsewhere: { jwt: { ${keys}, audience: billing-api } }
