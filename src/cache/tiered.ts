@@ -4,6 +4,7 @@
  * An answer's age counts from the start of the read that reached the source and travels with it,
  * so it is believed `fresh` milliseconds in all, however many layers it went through.
  * "No such key" is kept in memory only, and apart: a flood of bad keys can neither push out good ones nor fill the shared cache.
+ * Nor does it reach that: what a client asks for and was never found here is asked of the source, which takes many at a time.
  *
  * @module
  */
@@ -16,7 +17,7 @@ import type { Metrics } from '#telemetry/metrics.ts'
 
 import { ABSENT_FOR, FRESH_FOR, mayServe, type StalePolicy } from './freshness.ts'
 import { createMemoryTier } from './memory-tier.ts'
-import { createSharedTier } from './shared-tier.ts'
+import { createSharedTier, type TierRead } from './shared-tier.ts'
 import type { SharedCache } from './shared.ts'
 import { createSingleFlight } from './single-flight.ts'
 
@@ -71,6 +72,7 @@ export interface TieredOptions<A, T> {
 export type Tiered<A, T> = (asked: A, stale: StalePolicy, asker?: Asker) => Eventually<Answer<T>>
 
 const MOST_FLIGHTS = 10_000
+const none: TierRead<never> = {}
 const unavailable: Unavailable = { kind: 'unavailable' }
 
 /** Makes a tiered lookup. */
@@ -82,7 +84,7 @@ export function createTiered<A, T extends object>(options: TieredOptions<A, T>):
   const counted = countersOf(name, metrics)
 
   const fetch = async (key: string, asked: A, stranger: string | undefined): Promise<Found<T>> => {
-    const read = await shared.read(key)
+    const read = stranger === undefined ? await shared.read(key) : none
     if (read.hit !== undefined) {
       const { value, born } = read.hit
       return { kind: 'found', value: memory.keep(key, value, born), layer: 'l2', age: clock() - born, stale: false }

@@ -46,7 +46,6 @@ export function createGathering<Q, T>(options: GatheringOptions<Q, T>): Gatherin
   let underWay = 0
 
   const call = async (questions: readonly Question<Q, T>[]) => {
-    underWay += 1
     try {
       const answers = await put(questions.map(({ asked }) => asked))
       if (answers.length !== questions.length) throw new RangeError(`${name} answers another number of questions`)
@@ -60,7 +59,7 @@ export function createGathering<Q, T>(options: GatheringOptions<Q, T>): Gatherin
   }
 
   const proceed = () => {
-    while (underWay < calls && line.length > 0) void call(line.take(size))
+    for (; underWay < calls && line.length > 0; underWay += 1) void call(line.take(size))
   }
 
   return (asked, stranger) =>

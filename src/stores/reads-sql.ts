@@ -33,36 +33,18 @@ export interface SqlReads extends DirectoryReads {
   close(): void
 }
 
+interface Deps {
+  readonly metrics: Metrics
+  readonly log: Logger
+}
+
 /**
  * Makes the reads of a database, under a deadline, a cap and a breaker.
  *
  * An unknown key is an answer, and waiting for one's turn is no failure, so no flood of keys can open the breaker.
  */
-export function createSqlReads({ kind, db }: SqlStore, { metrics, log }: { metrics: Metrics; log: Logger }): SqlReads {
-  const breaker = createBreaker(kind, {
-    timeout: DEADLINE,
-    capacity: 100,
-    volume: 20,
-    errorShare: 0.5,
-    inARow: CALLS, // the first statements that fail together are enough: each stands for many reads
-    window: 10_000,
-    resetAfter: 1000,
-    counts: isOutage,
-    metrics,
-    log,
-  })
-
-  const rowsOf = async <T>(query: string, statement: RawBuilder<T>): Promise<readonly T[]> => {
-    const timed = metrics.storeDuration.startTimer({ store: kind, query })
-    try {
-      const { rows } = await breaker.run(() => statement.execute(db))
-      timed()
-      return rows
-    } catch (error) {
-      metrics.storeErrors.inc({ store: kind })
-      throw error
-    }
-  }
+export function createSqlReads(store: SqlStore, deps: Deps): SqlReads {
+  const { breaker, rowsOf } = createStatements(store, deps)
 
   /** Answers each key with what `entry` makes of the row that holds it. */
   const byKey = <R, T>(
@@ -105,6 +87,35 @@ export function createSqlReads({ kind, db }: SqlStore, { metrics, log }: { metri
       ),
     close: () => breaker.close(),
   }
+}
+
+/** Runs statements under the breaker; `query` names the kind in the metrics. */
+function createStatements({ kind, db }: SqlStore, { metrics, log }: Deps) {
+  const breaker = createBreaker(kind, {
+    timeout: DEADLINE,
+    capacity: 100,
+    volume: 20,
+    errorShare: 0.5,
+    inARow: CALLS, // the first statements that fail together are enough: each stands for many reads
+    window: 10_000,
+    resetAfter: 1000,
+    counts: isOutage,
+    metrics,
+    log,
+  })
+
+  const rowsOf = async <T>(query: string, statement: RawBuilder<T>): Promise<readonly T[]> => {
+    const timed = metrics.storeDuration.startTimer({ store: kind, query })
+    try {
+      const { rows } = await breaker.run(() => statement.execute(db))
+      timed()
+      return rows
+    } catch (error) {
+      metrics.storeErrors.inc({ store: kind })
+      throw error
+    }
+  }
+  return { breaker, rowsOf }
 }
 
 /** Sorted here: databases sort by their locale. */

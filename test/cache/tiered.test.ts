@@ -332,6 +332,19 @@ suite('tiered lookup', () => {
     assert.deepEqual(asked, ['192.0.2.1', undefined, '192.0.2.1'])
   })
 
+  test('does not trouble the shared cache with what a stranger may have made up', async () => {
+    const { world, shared, process } = setUp()
+    const places: string[] = []
+    const watched = { ...shared, read: (key: string) => (places.push(key), shared.read(key)) }
+    const get = process({ shared: watched })
+    const asker: Asker = { client: '192.0.2.1', work: () => undefined }
+    for (const id of ['nobody', 'alice']) await get(id, 'deny', asker)
+    assert.deepEqual(places, [])
+    world.now += 5000
+    await get('alice', 'deny', asker)
+    assert.deepEqual(places, [place('alice')], 'who is known is looked for there')
+  })
+
   test('hands on the refusal of leave, and reads nothing', async () => {
     const { source, process } = setUp()
     const get = process()
