@@ -6,9 +6,10 @@
 import { z } from 'zod'
 
 import type { StalePolicy } from '#cache/freshness.ts'
+import { sharedList } from '#cache/shared-list.ts'
 import type { Answer } from '#cache/tiered.ts'
 import type { Evidence } from '#request/evidence.ts'
-import { sortedSet, type Grants, type Principal } from '#request/principal.ts'
+import type { Grants, Principal } from '#request/principal.ts'
 import { andThen, deny, pass, type Eventually, type Verdict } from '#request/verdict.ts'
 import type { GrantsRecord } from '#stores/reads.ts'
 
@@ -78,10 +79,11 @@ function withGrants(
   sources: readonly Grants[],
   permissionsOf: ReadonlyMap<string, readonly string[]>,
 ): Principal {
-  const roles = sortedSet(sources.flatMap((source) => source.roles))
-  const permissions = sortedSet([
+  const roles = sharedList(sources.flatMap((source) => source.roles))
+  const permissions = sharedList([
     ...sources.flatMap((source) => source.permissions),
     ...roles.flatMap((role) => permissionsOf.get(role) ?? []),
   ])
-  return Object.freeze({ ...principal, roles: Object.freeze(roles), permissions: Object.freeze(permissions) })
+  if (roles === principal.roles && permissions === principal.permissions) return principal
+  return Object.freeze({ ...principal, roles, permissions })
 }

@@ -46,7 +46,7 @@ export interface Scheme {
   attempt(request: Incoming, evidence: Evidence, stale: StalePolicy, asker: Asker): Eventually<Attempt<Principal>>
 }
 
-/** What schemes are built from; all but `roles` lives as long as the process, across reloads. */
+/** What schemes are built from; all but `roles` and `claims` lives as long as the process, across reloads. */
 export interface AuthnDeps {
   /** Wall clock, milliseconds since the epoch. */
   readonly clock: () => number
@@ -55,6 +55,8 @@ export interface AuthnDeps {
   readonly lookups: Lookups | undefined
   /** Permissions of each role, from the file that is being put in force. */
   readonly roles: RoleMap
+  /** Paths of the claims that this file reads beyond the usual facts: no others are kept. */
+  readonly claims: readonly string[]
   readonly metrics: Metrics
   readonly log: Logger
 }

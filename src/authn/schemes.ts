@@ -7,7 +7,6 @@
  */
 import { z } from 'zod'
 
-import type { RoleMap } from './grants.ts'
 import { keySourceOf } from './jwt/keys.ts'
 import type { KeySource } from './key-sets/source.ts'
 import type { AuthnDeps, Scheme } from './scheme.ts'
@@ -30,16 +29,19 @@ export const authenticatorSchema = shape.superRefine((written, context) => {
 
 export type Authenticator = z.output<typeof authenticatorSchema>
 
-/** What lives as long as the process; `roles` comes with each version of the file. */
-export type SchemesDeps = Omit<AuthnDeps, 'roles'>
+/** What lives as long as the process. */
+export type SchemesDeps = Omit<AuthnDeps, keyof FromFile>
+
+/** What comes with each version of the file. */
+export type FromFile = Pick<AuthnDeps, 'roles' | 'claims'>
 
 /** Makes the schemes of one version of the file, by the names of their authenticators. */
 export function buildSchemes(
   authenticators: Readonly<Record<string, Authenticator>>,
   deps: SchemesDeps,
-  roles: RoleMap,
+  file: FromFile,
 ): Map<string, Scheme> {
-  const all: AuthnDeps = { ...deps, roles }
+  const all: AuthnDeps = { ...deps, ...file }
   return new Map(Object.entries(authenticators).map(([name, written]) => [name, buildScheme(name, written, all)]))
 }
 

@@ -14,7 +14,9 @@ import { authorize } from '#authz/authorize.ts'
 import type { Config, RouteConfig } from '#config/config.ts'
 import { identityBlock } from '#identity/block.ts'
 import type { CredentialPlaces } from '#identity/firewall.ts'
+import { isFact } from '#identity/header.ts'
 import { identify, type IdentifyOptions } from '#identity/identify.ts'
+import { headersOf } from '#identity/options.ts'
 import { managedNames, responseDrops } from '#identity/managed.ts'
 import { admitLimits, type LimitDeps } from '#ratelimit/admit.ts'
 import { beforeIdentity } from '#ratelimit/limit.ts'
@@ -46,7 +48,7 @@ type SharedIdentity = Omit<IdentifyOptions, 'forward_credential'>
 
 /** Compiles a checked configuration. */
 export function compileGate(config: Config, deps: GateDeps): Gate {
-  const schemes = buildSchemes(config.authenticators, deps.authn, config.roles)
+  const schemes = buildSchemes(config.authenticators, deps.authn, { roles: config.roles, claims: claimsRead(config) })
   const isManaged = managedNames([config.identity.headers])
   const identity: SharedIdentity = {
     isManaged,
@@ -110,6 +112,14 @@ function compileClients({ allow_clients, deny_clients }: RouteConfig): ((address
   const denied = inNetworks(deny_clients)
   const allowed = allow_clients === undefined ? () => true : inNetworks(allow_clients)
   return (address) => allowed(address) && !denied(address)
+}
+
+/** Paths of claims that decisions and headers of this file rest on, beyond the facts that every principal has. */
+function claimsRead({ routes, identity }: Config): string[] {
+  const required = routes.flatMap(({ require }) => [require?.claims, require?.any_claim])
+  const told = headersOf(identity.headers).filter(({ source }) => !isFact(source))
+  const paths = [...required.flatMap((claims) => Object.keys(claims ?? {})), ...told.map(({ source }) => source)]
+  return [...new Set(paths)].toSorted()
 }
 
 /** Every authenticator's places, for a credential sent to the wrong route is still a credential. */

@@ -22,7 +22,7 @@ import type { Rules } from './decide.ts'
  * @param told the identity that the service was told of; what it gained since then does not matter
  * @denies upgrade_invalid when the route no longer takes upgrades
  * @denies permission_denied when the credential is another identity's by now, or has lost a role or permission told of
- * @denies as the stages of a decision
+ * @denies as `decide`
  */
 export function stillAllowed(
   rules: Rules,

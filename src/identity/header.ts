@@ -33,7 +33,8 @@ export interface IdentityHeader {
 /** A text, a list of texts, or undefined when the identity does not have the fact. */
 export type FactValue = string | readonly string[] | undefined
 
-const isFact = (source: string): source is Fact => (facts as readonly string[]).includes(source)
+/** True for what is read from the principal itself, not from its claims. */
+export const isFact = (source: string): source is Fact => (facts as readonly string[]).includes(source)
 
 /** Reads a source; a claim that is an object, or a list that holds one, is no value for a header. */
 export function factOf(principal: Principal, source: string): FactValue {

@@ -7,8 +7,21 @@
  * @module
  */
 
+export type ClaimSet = Readonly<Record<string, unknown>>
+
+const none: ClaimSet = Object.freeze({})
+
+/** Makes the function that keeps of a claim set only the members that any of the paths may lead through. */
+export function claimsOn(paths: readonly string[]): (claims: ClaimSet) => ClaimSet {
+  const leads = (member: string) => paths.some((path) => path === member || path.startsWith(`${member}.`))
+  return (claims) => {
+    const members = Object.keys(claims).filter(leads)
+    return members.length === 0 ? none : Object.fromEntries(members.map((member) => [member, claims[member]]))
+  }
+}
+
 /** Reads `realm_access.roles` and the like; undefined where the path leads nowhere. */
-export function readClaim(claims: Readonly<Record<string, unknown>>, path: string): unknown {
+export function readClaim(claims: ClaimSet, path: string): unknown {
   if (Object.hasOwn(claims, path)) return claims[path]
   for (let dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1)) {
     const key = path.slice(0, dot)
@@ -19,6 +32,6 @@ export function readClaim(claims: Readonly<Record<string, unknown>>, path: strin
   return undefined
 }
 
-function isClaimSet(value: unknown): value is Readonly<Record<string, unknown>> {
+function isClaimSet(value: unknown): value is ClaimSet {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

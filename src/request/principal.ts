@@ -31,7 +31,7 @@ export interface Principal extends Grants {
   readonly session?: string
   /** When the credential ends, in milliseconds since the epoch; absent when it never does. */
   readonly expires_at?: number
-  /** The verified claims, for `require: { claims }` and custom header maps; empty for keys and sessions. */
+  /** Those verified claims that the file reads, for `require: { claims }` and header maps; empty for keys and sessions. */
   readonly claims: Readonly<Record<string, unknown>>
 }
 

@@ -123,7 +123,11 @@ suite('buildSchemes', () => {
     const parsed = Object.fromEntries(
       Object.entries(written).map(([name, one]) => [name, authenticatorSchema.parse(one)]),
     )
-    const schemes = buildSchemes(parsed, { clock: () => 0, keySets, lookups: undefined, metrics, log: silent }, {})
+    const schemes = buildSchemes(
+      parsed,
+      { clock: () => 0, keySets, lookups: undefined, metrics, log: silent },
+      { roles: {}, claims: [] },
+    )
     assert.deepEqual(
       [...schemes].map(([name, scheme]) => [name, scheme.name, scheme.kind]),
       [
@@ -138,7 +142,10 @@ suite('buildSchemes', () => {
   test('does not take an authenticator that the schema would refuse', async () => {
     const { keySets, metrics } = authnBench()
     const deps = { clock: () => 0, keySets, lookups: undefined, metrics, log: silent }
-    assert.throws(() => buildSchemes({ a: {} }, deps, {}), new TypeError('authenticator a names no kind'))
+    assert.throws(
+      () => buildSchemes({ a: {} }, deps, { roles: {}, claims: [] }),
+      new TypeError('authenticator a names no kind'),
+    )
     await keySets.close()
   })
 })

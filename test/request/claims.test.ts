@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 
-import { readClaim } from '#request/claims.ts'
+import * as fc from 'fast-check'
+
+import { claimsOn, readClaim } from '#request/claims.ts'
 
 const claims = {
   roles: ['user'],
@@ -57,5 +59,32 @@ suite('readClaim', () => {
       'a.b.toString',
     ])
       assert.equal(readClaim(claims, path), undefined, path)
+  })
+})
+
+suite('claimsOn', () => {
+  test('keeps what its paths read, and nothing else', () => {
+    assert.deepEqual(claimsOn(['zero', 'a.b.c', 'resource.my.client.roles'])(claims), {
+      'a.b': { c: 'longest key' },
+      a: { b: { c: 'nested' }, x: 'short' },
+      resource: { 'my.client': { roles: ['client'] } },
+      zero: 0,
+    })
+    assert.deepEqual(claimsOn([])(claims), {})
+    assert.deepEqual(claimsOn(['absent', 'role', 'constructor'])(claims), {})
+  })
+
+  test('changes the answer to none of its paths', () => {
+    const word = fc.constantFrom('a', 'b', 'a.b', 'b.a', 'a.b.c', '__proto__', 'c')
+    const value = fc.letrec((tie) => ({
+      any: fc.oneof({ maxDepth: 3 }, fc.nat(9), fc.dictionary(word, tie('any'), { maxKeys: 3 })),
+    })).any
+    const path = fc.array(word, { minLength: 1, maxLength: 3 }).map((words) => words.join('.'))
+    fc.assert(
+      fc.property(fc.dictionary(word, value), fc.array(path, { maxLength: 4 }), (all, paths) => {
+        const kept = claimsOn(paths)(all)
+        for (const one of paths) assert.deepEqual(readClaim(kept, one), readClaim(all, one), one)
+      }),
+    )
   })
 })

@@ -25,7 +25,7 @@ export interface AuthnBench {
   readonly metrics: Metrics
   readonly keySets: KeySets
   /** Builds one authenticator from what the file would say. */
-  scheme(name: string, written: unknown, roles?: Record<string, string[]>): Scheme
+  scheme(name: string, written: unknown, roles?: Record<string, string[]>, claims?: string[]): Scheme
 }
 
 /** Everything a scheme is built from, without a directory. Close its key sets in the end. */
@@ -36,10 +36,10 @@ export function authnBench(): AuthnBench {
     ahead: 0,
     metrics,
     keySets: createKeySets({ metrics, log: silent, monotonic: () => performance.now() + bench.ahead }),
-    scheme(name, written, roles = {}) {
+    scheme(name, written, roles = {}, claims = []) {
       const parsed = authenticatorSchema.parse(written)
       const deps = { clock: () => bench.now, keySets: bench.keySets, lookups: undefined, metrics, log: silent }
-      const scheme = buildSchemes({ [name]: parsed }, deps, roles).get(name)
+      const scheme = buildSchemes({ [name]: parsed }, deps, { roles, claims }).get(name)
       if (scheme === undefined) throw new TypeError('no scheme')
       return scheme
     },

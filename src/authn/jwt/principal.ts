@@ -5,8 +5,9 @@
  *
  * @module
  */
-import { readClaim } from '#request/claims.ts'
-import { sortedSet, type Principal } from '#request/principal.ts'
+import { sharedList } from '#cache/shared-list.ts'
+import { readClaim, type ClaimSet } from '#request/claims.ts'
+import type { Principal } from '#request/principal.ts'
 import { deny, pass, type Verdict } from '#request/verdict.ts'
 
 import type { JsonObject } from './json.ts'
@@ -20,6 +21,8 @@ export interface Vouching {
   readonly issuer: string
   /** Where each fact is found. */
   readonly paths: JwtOptions['claims']
+  /** What is kept of the claims: all that the file reads later. */
+  readonly keep: (claims: ClaimSet) => ClaimSet
 }
 
 /**
@@ -29,7 +32,7 @@ export interface Vouching {
  * @denies invalid_token when the subject is missing, empty, no text or longer than 512 characters
  */
 export function principalOf(claims: JsonObject, expires_at: number, vouching: Vouching): Verdict<Principal> {
-  const { authenticator, issuer, paths } = vouching
+  const { authenticator, issuer, paths, keep } = vouching
   const subject = readClaim(claims, paths.subject)
   if (typeof subject !== 'string' || subject === '' || subject.length > LONGEST_SUBJECT)
     return deny('invalid_token', 'the subject claim is not a text of 1 to 512 characters')
@@ -44,7 +47,7 @@ export function principalOf(claims: JsonObject, expires_at: number, vouching: Vo
     scopes: scopesOf(claims),
     ...person(claims, paths),
     expires_at,
-    claims: deepFreeze(claims),
+    claims: deepFreeze(keep(claims)),
   }
   return pass(Object.freeze(principal))
 }
@@ -67,7 +70,7 @@ function address(email: string | undefined): string | undefined {
 }
 
 function scopesOf({ scope, scp }: JsonObject): readonly string[] {
-  return Object.freeze(sortedSet([...words(scope), ...words(scp)]))
+  return sharedList([...words(scope), ...words(scp)])
 }
 
 /** `scope` is words with a space between (RFC 8693 §4.2), `scp` such a text or a list. */
@@ -78,7 +81,7 @@ function words(scope: unknown): readonly string[] {
 /** A list of texts; scopes count as such a list where the file maps them to permissions or roles. */
 function listAt(claims: JsonObject, path: string): readonly string[] {
   const value = readClaim(claims, path)
-  return path === 'scope' || path === 'scp' ? Object.freeze(sortedSet(words(value))) : texts(value)
+  return path === 'scope' || path === 'scp' ? sharedList(words(value)) : texts(value)
 }
 
 function text(value: unknown): string | undefined {
@@ -87,7 +90,7 @@ function text(value: unknown): string | undefined {
 
 function texts(value: unknown): readonly string[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value]
-  return Object.freeze(sortedSet(list.filter((one) => typeof one === 'string' && one !== '') as string[]))
+  return sharedList(list.filter((one) => typeof one === 'string' && one !== '') as string[])
 }
 
 /** The depth is bounded by the parser. */

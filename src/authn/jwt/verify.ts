@@ -13,7 +13,7 @@ import { decodeSegment, splitCompact, type Segments } from './compact.ts'
 import { mediaType, readHeader, type HeaderRules, type TokenHeader } from './header.ts'
 import { parseObject, type JsonObject } from './json.ts'
 import type { JwtOptions } from './options.ts'
-import { principalOf } from './principal.ts'
+import { principalOf, type Vouching } from './principal.ts'
 import { isSignedBy } from './signature.ts'
 import type { Verified } from './verified.ts'
 
@@ -24,6 +24,8 @@ export interface Trust {
   readonly keySet: KeySet
   /** Wall clock, milliseconds since the epoch. */
   readonly clock: () => number
+  /** What is kept of a token's claims. */
+  readonly keep: Vouching['keep']
 }
 
 /**
@@ -74,8 +76,8 @@ interface Asserted {
 }
 
 /** Makes the judge of tokens, given the keys that may have signed: undefined when there are none to believe. */
-function judgement({ authenticator, options }: Trust) {
-  const vouching = { authenticator, issuer: options.issuer, paths: options.claims }
+function judgement({ authenticator, options, keep }: Trust) {
+  const vouching: Vouching = { authenticator, issuer: options.issuer, paths: options.claims, keep }
 
   return (asserted: Asserted, keys: readonly Key[] | undefined, asker: Asker): Verdict<Verified> => {
     const { segments, claims, head, validity, at } = asserted

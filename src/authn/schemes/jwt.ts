@@ -8,6 +8,7 @@
  */
 import type { Asker } from '#request/asker.ts'
 import type { Evidence } from '#request/evidence.ts'
+import { claimsOn } from '#request/claims.ts'
 import { header } from '#request/incoming.ts'
 import type { Principal } from '#request/principal.ts'
 import { andThen, skip, type Attempt, type Eventually, type Verdict } from '#request/verdict.ts'
@@ -46,10 +47,10 @@ export const jwt = defineScheme({
 })
 
 /** Proves a token from memory or by its signature, and leaves in the evidence which it was. */
-function proof(name: string, options: JwtOptions, { clock, keySets, metrics }: AuthnDeps) {
+function proof(name: string, options: JwtOptions, { clock, keySets, metrics, claims }: AuthnDeps) {
   const keySet = keySetOf(name, options, keySets)
-  const verify = verifyToken({ authenticator: name, options, keySet, clock })
-  const keyOf = verifiedKey([name, options])
+  const verify = verifyToken({ authenticator: name, options, keySet, clock, keep: claimsOn(claims) })
+  const keyOf = verifiedKey([name, options, claims])
   const { verified } = keySets
 
   const recall = ({ validity, verdict, at }: Verified, evidence: Evidence): Verdict<Principal> => {

@@ -3,13 +3,15 @@ import { suite, test } from 'node:test'
 
 import { jwtOptions } from '#authn/jwt/options.ts'
 import { principalOf } from '#authn/jwt/principal.ts'
+import type { ClaimSet } from '#request/claims.ts'
 import type { Principal } from '#request/principal.ts'
 
 import { claims } from '../../support/tokens.ts'
 
 const written = { issuer: 'https://id.test', audience: 'api' }
 const paths = (own: Record<string, string> = {}) => jwtOptions.parse({ ...written, claims: own }).claims
-const vouching = { authenticator: 'acme', issuer: 'https://id.test', paths: paths() }
+const keep = (all: ClaimSet) => all
+const vouching = { authenticator: 'acme', issuer: 'https://id.test', paths: paths(), keep }
 
 function made(part: Record<string, unknown>, own: Record<string, string> = {}): Principal {
   const verdict = principalOf(claims(part), 1000, { ...vouching, paths: paths(own) })

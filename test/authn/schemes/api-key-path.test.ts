@@ -40,6 +40,7 @@ suite('the way of an API key', () => {
       keySets: createKeySets({ metrics, log: silent }),
       lookups: directory.lookups,
       roles: {},
+      claims: [],
       metrics,
       log: silent,
     })

@@ -28,6 +28,7 @@ function setUp(written: Record<string, unknown> = {}, withDirectory = true) {
     keySets: createKeySets({ metrics, log: silent }),
     lookups: withDirectory ? directory.lookups : undefined,
     roles: { user: ['profile:read'] },
+    claims: [],
     metrics,
     log: silent,
   })
