@@ -27,19 +27,24 @@ export interface SharedTierOptions<T> {
 
 export interface TierRead<T> {
   readonly hit?: { readonly value: T; readonly born: number }
-  /** Keeps a value that is about to be read from the source; absent when the shared cache did not answer. */
-  readonly write?: (value: T) => void
+  /**
+   * Keeps a value that is about to be read from the source; absent when the shared cache did not answer.
+   * One that was read before carries its `age` in milliseconds, up to now at least.
+   */
+  readonly write?: (value: T, age?: number) => void
 }
 
 export interface SharedTier<T> {
   /** Never rejects: a shared cache that is away is a miss. */
   read(key: string): Promise<TierRead<T>>
+  /** Keeps a value that was read from the source without a look in here; `born` is when that read began. */
+  offer(key: string, value: T, born: number): void
 }
 
 /** Makes the shared layer; without a shared cache every read is a miss. */
 export function createSharedTier<T>(options: SharedTierOptions<T>): SharedTier<T> {
   const { name, schema, shared, fresh, clock, log } = options
-  if (shared === undefined) return { read: () => Promise.resolve({}) }
+  if (shared === undefined) return { read: () => Promise.resolve({}), offer: () => {} }
   const envelope = z.strictObject({ key: z.string(), value: schema })
   const ignored = () => undefined // counted where the command failed
 
@@ -55,21 +60,26 @@ export function createSharedTier<T>(options: SharedTierOptions<T>): SharedTier<T
     shared.remove(place).catch(ignored)
   }
 
+  const read = async (key: string): Promise<TierRead<T>> => {
+    if (shared.down) return {}
+    const place = `heimdall:1:${name}:${key}`
+    const asked = clock()
+    const found = await shared.read(place).catch(ignored)
+    if (found === undefined) return {}
+    const value = usable(place, found)
+    const born = asked + found.remaining - fresh
+    if (value !== undefined && clock() - born < fresh) return { hit: { value, born } }
+    if (value === undefined && found.value !== undefined) discard(place)
+    const write = (fetched: T, age = 0) => {
+      shared.write(place, JSON.stringify({ key: place, value: fetched }), found.clock + fresh - age).catch(ignored)
+    }
+    return { write }
+  }
+
   return {
-    async read(key) {
-      if (shared.down) return {}
-      const place = `heimdall:1:${name}:${key}`
-      const asked = clock()
-      const read = await shared.read(place).catch(ignored)
-      if (read === undefined) return {}
-      const value = usable(place, read)
-      const born = asked + read.remaining - fresh
-      if (value !== undefined && clock() - born < fresh) return { hit: { value, born } }
-      if (value === undefined && read.value !== undefined) discard(place)
-      const write = (fetched: T) => {
-        shared.write(place, JSON.stringify({ key: place, value: fetched }), read.clock + fresh).catch(ignored)
-      }
-      return { write }
+    read,
+    offer(key, value, born) {
+      void read(key).then(({ write }) => write?.(value, clock() - born))
     },
   }
 }

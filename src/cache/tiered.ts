@@ -17,7 +17,7 @@ import type { Metrics } from '#telemetry/metrics.ts'
 
 import { ABSENT_FOR, FRESH_FOR, mayServe, type StalePolicy } from './freshness.ts'
 import { createMemoryTier } from './memory-tier.ts'
-import { createSharedTier, type TierRead } from './shared-tier.ts'
+import { createSharedTier } from './shared-tier.ts'
 import type { SharedCache } from './shared.ts'
 import { createSingleFlight } from './single-flight.ts'
 
@@ -72,7 +72,6 @@ export interface TieredOptions<A, T> {
 export type Tiered<A, T> = (asked: A, stale: StalePolicy, asker?: Asker) => Eventually<Answer<T>>
 
 const MOST_FLIGHTS = 10_000
-const none: TierRead<never> = {}
 const unavailable: Unavailable = { kind: 'unavailable' }
 
 /** Makes a tiered lookup. */
@@ -84,8 +83,8 @@ export function createTiered<A, T extends object>(options: TieredOptions<A, T>):
   const counted = countersOf(name, metrics)
 
   const fetch = async (key: string, asked: A, stranger: string | undefined): Promise<Found<T>> => {
-    const read = stranger === undefined ? await shared.read(key) : none
-    if (read.hit !== undefined) {
+    const read = stranger === undefined ? await shared.read(key) : undefined
+    if (read?.hit !== undefined) {
       const { value, born } = read.hit
       return { kind: 'found', value: memory.keep(key, value, born), layer: 'l2', age: clock() - born, stale: false }
     }
@@ -95,7 +94,8 @@ export function createTiered<A, T extends object>(options: TieredOptions<A, T>):
       memory.keepAbsent(key, born)
       return { kind: 'absent', layer: 'source', age: clock() - born }
     }
-    read.write?.(value)
+    if (read === undefined) shared.offer(key, value, born)
+    else read.write?.(value)
     return { kind: 'found', value: memory.keep(key, value, born), layer: 'source', age: clock() - born, stale: false }
   }
 

@@ -338,11 +338,23 @@ suite('tiered lookup', () => {
     const watched = { ...shared, read: (key: string) => (places.push(key), shared.read(key)) }
     const get = process({ shared: watched })
     const asker: Asker = { client: '192.0.2.1', work: () => undefined }
-    for (const id of ['nobody', 'alice']) await get(id, 'deny', asker)
+    await get('nobody', 'deny', asker)
     assert.deepEqual(places, [])
-    world.now += 5000
     await get('alice', 'deny', asker)
-    assert.deepEqual(places, [place('alice')], 'who is known is looked for there')
+    assert.deepEqual(places, [place('alice')], 'what there is, is kept there')
+    world.now += 3000
+    const other = await process()('alice', 'deny')
+    assert.deepEqual(other.kind === 'found' && [other.layer, other.age], ['l2', 3000])
+  })
+
+  test('keeps what a stranger asked for no longer than what was looked for first', async () => {
+    const { world, shared, process } = setUp()
+    shared.delay = () => void (world.now += 400)
+    await process()('alice', 'deny', { client: '192.0.2.1', work: () => undefined })
+    await new Promise((resolve) => setImmediate(resolve))
+    shared.delay = () => undefined
+    const { remaining } = await shared.read(place('alice'))
+    assert.equal(remaining, 5000 - 400 - 400) // that the answer took, and as much again for not knowing when in it the clock was read
   })
 
   test('hands on the refusal of leave, and reads nothing', async () => {
