@@ -6,7 +6,6 @@
  * @module
  */
 import type { Logger } from '#telemetry/log.ts'
-import type { Metrics } from '#telemetry/metrics.ts'
 
 import type { Backend } from './backend.ts'
 
@@ -17,7 +16,6 @@ const LONGEST = 300_000
 export interface EjectionOptions {
   /** Name of the upstream. */
   readonly upstream: string
-  readonly metrics: Pick<Metrics, 'upstreamEjected'>
   readonly log: Logger
   /** Milliseconds; only tests shorten it. */
   readonly base?: number
@@ -30,21 +28,17 @@ export interface Ejection {
 
 /** Watches the backends of one upstream. */
 export function createEjection(backends: readonly Backend[], options: EjectionOptions): Ejection {
-  const { upstream, metrics, log, base = BASE } = options
-  const report = () => metrics.upstreamEjected.set({ upstream }, backends.filter((one) => one.ejected).length)
-  report()
+  const { upstream, log, base = BASE } = options
 
   const eject = (backend: Backend) => {
     backend.ejected = true
     backend.ejections += 1
     const duration = Math.min(base * backend.ejections, LONGEST)
     log.warn({ upstream, target: backend.name, for_ms: duration }, 'upstream target ejected')
-    report()
     setTimeout(() => {
       backend.ejected = false
       backend.failures = 0
       log.info({ upstream, target: backend.name }, 'upstream target returned')
-      report()
     }, duration).unref()
   }
 

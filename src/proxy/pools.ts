@@ -16,16 +16,19 @@ export interface Pools {
   close(): Promise<void>
 }
 
-type PoolMetrics = Pick<Metrics, 'upstreamConnections' | 'upstreamUnresolved'>
+type PoolMetrics = Pick<Metrics, 'upstreamConnections' | 'upstreamUnresolved' | 'upstreamEjected'>
 
-/** Makes the registry; what the metrics say of connections and names is collected from it on every scrape. */
+/** Makes the registry; what the metrics say of backends is collected from it on every scrape. */
 export function createPools(metrics: PoolMetrics, parts: BackendParts = {}): Pools {
   const backends = new Map<string, Backend>()
   const upstreams = new Map<Backend, string>()
-  const { upstreamConnections, upstreamUnresolved } = metrics
+  const { upstreamConnections, upstreamUnresolved, upstreamEjected } = metrics
 
   Object.assign(upstreamConnections, { collect: () => collectConnections(upstreamConnections, upstreams) })
-  Object.assign(upstreamUnresolved, { collect: () => collectUnresolved(upstreamUnresolved, upstreams) })
+  const count = (gauge: Metrics['upstreamEjected'], counts: (backend: Backend) => boolean) =>
+    Object.assign(gauge, { collect: () => collectCount(gauge, upstreams, counts) })
+  count(upstreamUnresolved, (backend) => backend.unresolved)
+  count(upstreamEjected, (backend) => backend.ejected)
 
   return {
     get(options) {
@@ -61,7 +64,11 @@ function collectConnections(gauge: Metrics['upstreamConnections'], upstreams: Re
   }
 }
 
-function collectUnresolved(gauge: Metrics['upstreamUnresolved'], upstreams: ReadonlyMap<Backend, string>): void {
+function collectCount(
+  gauge: Metrics['upstreamEjected'],
+  upstreams: ReadonlyMap<Backend, string>,
+  counts: (backend: Backend) => boolean,
+): void {
   gauge.reset()
-  for (const [backend, upstream] of upstreams) gauge.inc({ upstream }, backend.unresolved ? 1 : 0)
+  for (const [backend, upstream] of upstreams) gauge.inc({ upstream }, counts(backend) ? 1 : 0)
 }

@@ -6,11 +6,13 @@
 import type { Config } from '#config/config.ts'
 import type { Gate } from '#gate/compile.ts'
 import type { CompiledRoute } from '#gate/route.ts'
-import { routeMetrics, type RouteMetrics } from '#telemetry/observe.ts'
 import { corsResponseNames } from '#routing/cors.ts'
+import type { Metrics } from '#telemetry/metrics.ts'
+import { routeMetrics, type RouteMetrics } from '#telemetry/observe.ts'
 
 import type { DropField } from './response-fields.ts'
-import { createUpstream, type Upstream, type UpstreamParts } from './upstream.ts'
+import type { Upstream } from './upstream.ts'
+import type { Upstreams } from './upstreams.ts'
 
 export interface Serving {
   readonly gate: Gate
@@ -19,13 +21,13 @@ export interface Serving {
   dropsOf(route: CompiledRoute): DropField
   /** Undefined stands for requests that met no route. */
   metricsOf(route: CompiledRoute | undefined): RouteMetrics
-  /** Every target in use, for the pools to keep. */
-  readonly backends: readonly Upstream['backends'][number][]
-  /** Stops what belongs to this version alone; requests in flight still finish on it. */
-  close(): void
+  /** Those in use, for the registry to keep. */
+  readonly upstreams: readonly Upstream[]
 }
 
-export interface ServingParts extends Omit<UpstreamParts, 'ca'> {
+export interface ServingParts {
+  readonly upstreams: Upstreams
+  readonly metrics: Metrics
   /** Content of a PEM file. */
   readonly readFile: (path: string) => string
 }
@@ -35,7 +37,7 @@ export function createServing(config: Config, gate: Gate, parts: ServingParts): 
   const upstreams = new Map(
     Object.entries(config.upstreams).map(([name, options]) => {
       const ca = options.tls === undefined ? undefined : parts.readFile(options.tls.ca)
-      return [name, createUpstream(name, options, { ...parts, ca })] as const
+      return [name, parts.upstreams.get(name, options, ca)] as const
     }),
   )
   const perRoute = new Map(gate.routes.map((route) => [route, bind(route, upstreams, gate, parts)] as const))
@@ -51,8 +53,7 @@ export function createServing(config: Config, gate: Gate, parts: ServingParts): 
     upstreamOf: (route) => boundTo(route).upstream,
     dropsOf: (route) => boundTo(route).drops,
     metricsOf: (route) => (route === undefined ? unmatched : boundTo(route).metrics),
-    backends: [...upstreams.values()].flatMap((upstream) => upstream.backends),
-    close: () => upstreams.forEach((upstream) => upstream.close()),
+    upstreams: [...upstreams.values()],
   }
 }
 

@@ -59,7 +59,7 @@ export function createUpstream(name: string, options: UpstreamOptions, parts: Up
   })
   const backends = weighted.map(({ backend }) => backend)
   const { errors, of_at_least, window, open_for } = options.breaker
-  const breaker = createAttemptBreaker(`upstream ${name}`, {
+  const breaker = createAttemptBreaker(breakerOf(name), {
     volume: of_at_least,
     errorShare: errors,
     window,
@@ -76,12 +76,17 @@ export function createUpstream(name: string, options: UpstreamOptions, parts: Up
     }),
     backends,
     breaker,
-    ejection: createEjection(backends, { upstream: name, metrics, log }),
+    ejection: createEjection(backends, { upstream: name, log }),
     pick: createChoice(weighted, options.balance),
     count: createCount(name, metrics),
     retried: () => metrics.upstreamRetries.inc({ upstream: name }),
     close: () => breaker.close(),
   }
+}
+
+/** What the breaker of an upstream is called in metrics and log. */
+export function breakerOf(upstream: string): string {
+  return `upstream ${upstream}`
 }
 
 function createCount(upstream: string, { upstreamRequests }: Pick<Metrics, 'upstreamRequests'>): Upstream['count'] {

@@ -3,7 +3,6 @@ import { suite, test } from 'node:test'
 
 import { Backend } from '#proxy/backend.ts'
 import { createEjection } from '#proxy/ejection.ts'
-import { createMetrics } from '#telemetry/metrics.ts'
 
 import { until } from '../support/wire.ts'
 
@@ -30,17 +29,14 @@ suite('ejection', () => {
       },
       info: (_fields: object, message: string) => void lines.push(message),
     }
-    const metrics = createMetrics()
-    const ejection = createEjection([one, two], { upstream: 'a', metrics, log, base: 30 })
+    const ejection = createEjection([one, two], { upstream: 'a', log, base: 30 })
     for (let round = 0; round < 2; round += 1) {
       for (let count = 0; count < 5; count += 1) ejection.failed(one)
       assert.ok(one.ejected)
-      assert.equal((await metrics.upstreamEjected.get()).values[0]?.value, 1)
       await until(() => !one.ejected, 'the return')
     }
     assert.deepEqual(durations, [30, 60])
     assert.equal(lines.filter((line) => line === 'upstream target returned').length, 2)
-    assert.equal((await metrics.upstreamEjected.get()).values[0]?.value, 0)
 
     ejection.succeeded(one)
     for (let count = 0; count < 5; count += 1) ejection.failed(one)
@@ -50,7 +46,7 @@ suite('ejection', () => {
   test('is forgotten by a success before the fifth failure', () => {
     const [one, two] = [backend(1), backend(2)]
     const silent = { debug() {}, info() {}, warn() {}, error() {} }
-    const ejection = createEjection([one, two], { upstream: 'a', metrics: createMetrics(), log: silent })
+    const ejection = createEjection([one, two], { upstream: 'a', log: silent })
     for (let count = 0; count < 4; count += 1) ejection.failed(one)
     ejection.succeeded(one)
     for (let count = 0; count < 4; count += 1) ejection.failed(one)

@@ -8,6 +8,7 @@ import type { Loaded } from '#config/load.ts'
 import { watchSources } from '#config/watch.ts'
 import { createBadCredentials } from '#gate/bad-credentials.ts'
 import { createPools } from '#proxy/pools.ts'
+import { createUpstreams } from '#proxy/upstreams.ts'
 import { createLimiters } from '#ratelimit/limiters.ts'
 import { createLogger } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
@@ -65,12 +66,12 @@ async function start(parts: AsyncDisposableStack, options: StartOptions, io: Pic
   await prepare?.(stores)
 
   const keySets = parts.adopt(createKeySets({ metrics, log }), (it) => it.close())
-  const pools = parts.adopt(createPools(metrics, { log }), (it) => it.close())
+  const pools = createPools(metrics, { log })
+  const upstreams = parts.adopt(createUpstreams({ pools, metrics, log }), (it) => it.close())
   const limits = createLimiters({ redis: stores.redis, metrics, log })
   const authn = { clock: io.clock, keySets, lookups: stores.lookups, metrics, log }
   const gate = { authn, limits, badCredentials: createBadCredentials({ metrics, log }) }
-  const versions = createVersions(loaded, { path, env: io.env, gate, pools, metrics, log })
-  parts.defer(() => versions.close())
+  const versions = createVersions(loaded, { path, env: io.env, gate, upstreams, metrics, log })
   const deps = { path, versions, stores, keySets, metrics, log, clock: io.clock, settle }
   const listeners = parts.adopt(createListeners(config, deps), (it) => it.close())
 

@@ -13,8 +13,8 @@ import { disk, type Sources } from '#config/files.ts'
 import { loadConfig, type Loaded } from '#config/load.ts'
 import { compileGate, type GateDeps } from '#gate/compile.ts'
 import type { Component } from '#http/health.ts'
-import type { Pools } from '#proxy/pools.ts'
 import { createServing, type Serving } from '#proxy/serving.ts'
+import type { Upstreams } from '#proxy/upstreams.ts'
 import { errorText } from '#telemetry/error-text.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
@@ -24,7 +24,7 @@ export interface VersionsDeps {
   readonly path: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly gate: GateDeps
-  readonly pools: Pools
+  readonly upstreams: Upstreams
   readonly metrics: Metrics
   readonly log: Logger
 }
@@ -37,7 +37,6 @@ export interface Versions {
   readonly component: Component
   /** Reads the file again; puts it in force when it is good. Answers what to watch from now on. */
   reload(): Sources
-  close(): void
 }
 
 /** Keys of the file that are read once, at the start. */
@@ -54,7 +53,6 @@ export function createVersions(first: Loaded, deps: VersionsDeps): Versions {
 
   const adopt = (next: Config): void => {
     const serving = build(next, deps)
-    const old = current
     const pinned = fixedAtStart.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(first.config[key]))
     if (pinned.length > 0) log.warn({ keys: pinned }, 'changed keys wait for a restart')
     config = next
@@ -62,7 +60,6 @@ export function createVersions(first: Loaded, deps: VersionsDeps): Versions {
     generation += 1
     metrics.configGeneration.set(generation)
     keepTo(serving, next)
-    old.close()
   }
 
   /** What was checked may be gone when it is built, a CA file for instance: then nothing has changed. */
@@ -76,9 +73,9 @@ export function createVersions(first: Loaded, deps: VersionsDeps): Versions {
     }
   }
 
-  /** Lets go of connections and keys that no version in force uses. */
+  /** Lets go of upstreams and keys that the version in force does not use. */
   const keepTo = (serving: Serving, { authenticators }: Config): void => {
-    deps.pools.retain(serving.backends)
+    deps.upstreams.retain(serving.upstreams)
     deps.gate.authn.keySets.retain(keySourcesOf(authenticators))
   }
 
@@ -105,10 +102,9 @@ export function createVersions(first: Loaded, deps: VersionsDeps): Versions {
       else log.error({ generation, problems }, 'configuration refused')
       return loaded.sources
     },
-    close: () => current.close(),
   }
 }
 
-function build(config: Config, { gate, pools, metrics, log }: VersionsDeps): Serving {
-  return createServing(config, compileGate(config, gate), { pools, metrics, log, readFile: disk.readFile })
+function build(config: Config, { gate, upstreams, metrics }: VersionsDeps): Serving {
+  return createServing(config, compileGate(config, gate), { upstreams, metrics, readFile: disk.readFile })
 }

@@ -9,6 +9,7 @@ import { createVersions } from '#cli/gateway/versions.ts'
 import { disk } from '#config/files.ts'
 import { loadConfig } from '#config/load.ts'
 import { createPools } from '#proxy/pools.ts'
+import { createUpstreams } from '#proxy/upstreams.ts'
 import { createBadCredentials } from '#gate/bad-credentials.ts'
 import { createLimiters } from '#ratelimit/limiters.ts'
 import { silent, type Logger } from '#telemetry/log.ts'
@@ -31,16 +32,16 @@ suite('versions of the file', () => {
 
     const metrics = createMetrics()
     const keySets = createKeySets({ metrics, log: silent })
-    const pools = createPools(metrics)
-    t.after(() => Promise.all([keySets.close(), pools.close()]))
+    const upstreams = createUpstreams({ pools: createPools(metrics), metrics, log: silent })
+    t.after(() => Promise.all([keySets.close(), upstreams.close()]))
     const errors: unknown[] = []
     const log: Logger = { ...silent, error: (fields, message) => errors.push([message, fields['problems']]) }
     let broken = false
-    const failing: typeof pools = {
-      ...pools,
-      get: (options) => {
+    const failing: typeof upstreams = {
+      ...upstreams,
+      get: (...block) => {
         if (broken) throw new Error('gone since it was checked')
-        return pools.get(options)
+        return upstreams.get(...block)
       },
     }
     const gate = {
@@ -48,8 +49,7 @@ suite('versions of the file', () => {
       limits: createLimiters({ metrics, log }),
       badCredentials: createBadCredentials({ metrics, log }),
     }
-    const versions = createVersions(loaded, { path, env: {}, gate, pools: failing, metrics, log })
-    t.after(() => versions.close())
+    const versions = createVersions(loaded, { path, env: {}, gate, upstreams: failing, metrics, log })
 
     broken = true
     writeFileSync(path, file('/new'))
