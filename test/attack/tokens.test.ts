@@ -66,11 +66,14 @@ probes: 127.0.0.1:0
 grace: 500ms
 bad_credentials: off
 upstreams: { service: "${upstream.url}" }
-authenticators: { acme: { jwt: { ${keys}, audience: orders-api } } }
+authenticators:
+  acme: { jwt: { ${keys}, audience: orders-api } }
+  strict: { jwt: { ${keys}, audience: orders-api, types: [at+jwt] } }
 defaults: { upstream: service, authenticate: [acme] }
 routes:
   - { path: /me }
   - { path: /maybe, optional: true }
+  - { path: /strict, authenticate: [strict] }
   - { path: /few, limits: [{ allow: 2/h, by: subject }] }
 `),
     )
@@ -136,6 +139,13 @@ routes:
       assert.equal(await present(signed(part)), '200', JSON.stringify(part))
     await refused([signed({ iat: now - 60, exp: now - 31 })], '401 token_expired')
     await refused([signed({ nbf: now + 36 }), signed({ iat: now + 36 })], '401 invalid_token')
+  })
+
+  test('J8 GHSA-m732-5p4w-x69g: an ID token is no access token where only access tokens count, typ or no typ', async () => {
+    const signed = (typ: string | undefined) => token(first, claimsNow(issuer.name, 'alice'), { typ })
+    assert.equal(await present(signed('at+jwt'), 'GET /strict'), '200')
+    assert.equal(await present(signed('application/at+jwt'), 'GET /strict'), '200')
+    await refused([signed('JWT'), signed(undefined), signed('')], '401 invalid_token', ['GET /strict'])
   })
 
   test('J14: the twin of an ECDSA signature is the same person with the same limits, however often it is twisted', async () => {

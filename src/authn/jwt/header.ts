@@ -52,12 +52,13 @@ export function readHeader(segment: string, rules: HeaderRules): Verdict<TokenHe
 }
 
 function accept(header: JsonObject, rules: HeaderRules): Verdict<TokenHeader> {
-  const { alg, kid, typ } = header
+  // A token that does not say what it is may be anything, an ID token too: it passes where plain JWTs do.
+  const { alg, kid, typ = 'JWT' } = header
   if (typeof alg !== 'string' || !rules.algorithms.has(alg))
     return deny('invalid_token', 'alg is not one of the accepted')
   if (kid !== undefined && (typeof kid !== 'string' || kid.length > LONGEST_KID))
     return deny('invalid_token', 'kid is not a short text')
-  if (typ !== undefined && (typeof typ !== 'string' || !rules.types.has(mediaType(typ))))
+  if (typeof typ !== 'string' || !rules.types.has(mediaType(typ)))
     return deny('invalid_token', 'typ is not one of the accepted')
   return pass({ algorithm: alg as Algorithm, kid })
 }

@@ -66,6 +66,14 @@ suite('readHeader', () => {
       assert.deepEqual(read({ ...good, kid }), deny('invalid_token', 'kid is not a short text'))
     })
 
+  test('takes a token without typ for a plain JWT: where only access tokens count it is none (RFC 9068 §4)', () => {
+    const untyped = { ...good, typ: undefined }
+    const strict = { ...rules, types: new Set(['at+jwt']) }
+    assert.equal(readHeader(segment(untyped), rules).kind, 'pass')
+    assert.equal(readHeader(segment(untyped), strict).kind, 'deny')
+    assert.equal(readHeader(segment({ ...good, typ: 'application/AT+JWT' }), strict).kind, 'pass')
+  })
+
   test('refuses duplicate members and spellings that are not canonical', () => {
     const refusal = deny('invalid_token', 'header is not canonical base64url of one JSON object')
     assert.deepEqual(read('{"alg":"none","alg":"RS256"}'), refusal)
