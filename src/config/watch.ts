@@ -3,7 +3,8 @@
  *
  * Folders are watched, not files: Kubernetes swaps the symlink `..data` beside a mounted file, editors rename over it,
  * and a watch on the file itself would stay with the old one. A slow poll finds what the system does not report
- * (network folders, folders that were not there at first). Contents decide, so a touched file is no change.
+ * (network folders, folders that were not there at first). Contents decide, so a touched file is no change; and they
+ * must have settled, since a file that is still being written may be a good one with half its routes.
  *
  * @module
  */
@@ -24,7 +25,7 @@ export interface Watching {
 
 /** Times in milliseconds. */
 export interface WatchTimes {
-  /** How long after an event to look, so that a file is not read between two writes. Default 100. */
+  /** How long after an event to look, and how long what is new must stay as it is. Default 100. */
   readonly settle?: number
   /** How often to look without being told. Default 2000. */
   readonly poll?: number
@@ -41,6 +42,7 @@ export function watchSources(sources: Sources, onChange: () => void, times: Watc
   let watchers = watchFolders(known, later)
   let pending: NodeJS.Timeout | undefined
   let looking = false
+  let seen = { state: '', since: 0 } // what was new at the last look, and since when
   const polling = setInterval(() => void look(), poll).unref()
 
   function later(): void {
@@ -56,7 +58,13 @@ export function watchSources(sources: Sources, onChange: () => void, times: Watc
     const asked = known
     const prints = await Promise.all([...asked.keys()].map(async (path) => [path, await print(path)] as const))
     looking = false
-    if (asked !== known || prints.every(([path, now]) => asked.get(path) === now)) return
+    if (asked !== known) return
+    const isNew = prints.some(([path, found]) => asked.get(path) !== found)
+    const state = isNew ? JSON.stringify(prints) : ''
+    const now = performance.now()
+    if (state !== seen.state) seen = { state, since: now }
+    if (!isNew) return
+    if (now - seen.since < settle) return later()
     known = new Map(prints)
     onChange()
   }
@@ -69,6 +77,7 @@ export function watchSources(sources: Sources, onChange: () => void, times: Watc
   return {
     follow(next) {
       stop()
+      seen = { state: '', since: 0 }
       known = new Map(next)
       watchers = watchFolders(known, later)
     },

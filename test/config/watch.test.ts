@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, beforeEach, suite, test } from 'node:test'
@@ -103,6 +112,20 @@ suite('watching', () => {
     assert.equal(state.port, 1)
     writeFileSync(path, text(2))
     await until(() => state.port === 2)
+  })
+
+  test('does not take a file for whole that is still growing, even when what is there would be a good one', async () => {
+    const path = join(folder, 'heimdall.yaml')
+    writeFileSync(path, text(1))
+    const state = follow(path, { settle: 400, poll: 10 })
+    const whole = `${text(2)}${Array.from({ length: 40 }, (_, index) => `# route ${index}\n`).join('')}`
+    writeFileSync(path, '')
+    for (const line of whole.split(/(?<=\n)/)) {
+      appendFileSync(path, line)
+      await delay(10)
+    }
+    await until(() => state.port === 2)
+    assert.deepEqual([state.loads, state.rejected], [2, 0])
   })
 
   test('does not load again what was only touched', async () => {
