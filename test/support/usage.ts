@@ -35,19 +35,15 @@ function linkOf(path: string): string {
   }
 }
 
-/** Notes the memory of a process at regular moments; `stop` gives the most. */
-export function watchMemory(pid: number, every = 50): { readonly most: number; stop(): number } {
-  let most = memoryOf(pid)
-  const timer = setInterval(() => {
-    most = Math.max(most, memoryOf(pid))
-  }, every)
+/** Notes the memory of a process at regular moments; `stop` gives the median and the most. */
+export function watchMemory(pid: number): { stop(): { readonly median: number; readonly most: number } } {
+  const seen = [memoryOf(pid)]
+  const timer = setInterval(() => seen.push(memoryOf(pid)), 50)
   return {
-    get most() {
-      return most
-    },
     stop() {
       clearInterval(timer)
-      return most
+      const sorted = seen.toSorted((one, other) => one - other)
+      return { median: sorted[Math.floor(sorted.length / 2)] ?? 0, most: sorted.at(-1) ?? 0 }
     },
   }
 }

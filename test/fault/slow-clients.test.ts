@@ -1,0 +1,3 @@
+import { drips } from './slow-clients.ts'
+
+drips(100)
