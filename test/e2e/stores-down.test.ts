@@ -62,6 +62,7 @@ version: 1
 listen: 127.0.0.1:0
 probes: 127.0.0.1:0
 grace: 2s
+bad_credentials: off
 stores: { redis: "${redis.url}", postgres: "${directory.url}" }
 upstreams: { service: "${service.url}" }
 authenticators:
