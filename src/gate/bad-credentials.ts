@@ -39,6 +39,13 @@ export interface BadCredentials {
   askers(rate: Rate | 'off'): AskerFor
 }
 
+/** What clients have on their account under one rate. */
+interface Counts {
+  /** Refuses a client that has used up its rate. */
+  held(client: string): Deny | undefined
+  charge(client: string): void
+}
+
 /** Refusals for which the client is to blame. An expired token is none: claims are read before the signature is checked. */
 const bad: ReadonlySet<DenialCode> = new Set<DenialCode>(['invalid_token', 'invalid_session', 'invalid_api_key'])
 
@@ -64,55 +71,57 @@ export function createBadCredentials(deps: BadCredentialsDeps): BadCredentials {
     log.warn({ client }, 'too many bad credentials')
   }
 
-  return {
-    askers(rate) {
-      if (rate === 'off')
-        return (address) =>
-          asker(
-            address,
-            () => undefined,
-            () => metrics.badCredentials.inc(),
-          )
-      const counter = store.counter(`${rate.count}/${rate.period}`, { count: rate.count, period: rate.period * 1000 })
+  const uncounted: Counts = { held: () => undefined, charge: () => metrics.badCredentials.inc() }
 
-      const held = (client: string): Deny | undefined => {
+  const counted = ({ count, period }: Rate): Counts => {
+    const counter = store.counter(`${count}/${period}`, { count, period: period * 1000 })
+    return {
+      held(client) {
         const wait = counter.full(client)
         if (wait === 0) return undefined
         const headers = { 'Retry-After': String(Math.ceil(wait / 1_000_000)) }
-        return deny('too_many_failures', `${rate.count} bad credentials of ${client}`, headers)
-      }
-
-      const charge = (client: string) => {
+        return deny('too_many_failures', `${count} bad credentials of ${client}`, headers)
+      },
+      charge(client) {
         metrics.badCredentials.inc()
         if (counter.take(client).remaining === 0) tell(client)
         metrics.cacheEntries.set({ cache: 'bad_credentials' }, store.size)
-      }
+      },
+    }
+  }
 
-      return (address) => asker(address, held, charge)
+  return {
+    askers(rate) {
+      const counts = rate === 'off' ? uncounted : counted(rate)
+      return (address) => new OneRequest(address, counts)
     },
   }
 }
 
-/** The client's network is told only when there is work to do: most requests need none. */
-function asker(
-  address: string,
-  held: (client: string) => Deny | undefined,
-  charge: (client: string) => void,
-): ClientAsker {
-  let network: string | undefined
-  let worked = false
-  const client = () => (network ??= clientNetwork(address, prefix) ?? address)
-  return {
-    get client() {
-      return client()
-    },
-    work() {
-      const refused = held(client())
-      worked = refused === undefined
-      return refused
-    },
-    refused(code) {
-      if (worked && bad.has(code)) charge(client())
-    },
+/** One is made for every request, and most never need the client's network. */
+class OneRequest implements ClientAsker {
+  readonly #address: string
+  readonly #counts: Counts
+  #network: string | undefined
+  #worked = false
+
+  constructor(address: string, counts: Counts) {
+    this.#address = address
+    this.#counts = counts
+  }
+
+  get client(): string {
+    this.#network ??= clientNetwork(this.#address, prefix) ?? this.#address
+    return this.#network
+  }
+
+  work(): Deny | undefined {
+    const refusal = this.#counts.held(this.client)
+    this.#worked = refusal === undefined
+    return refusal
+  }
+
+  refused(code: DenialCode): void {
+    if (this.#worked && bad.has(code)) this.#counts.charge(this.client)
   }
 }
