@@ -18,7 +18,7 @@ export interface Outcome {
   readonly as: string
 }
 
-const PATIENCE = { first: 1000, more: 80 } // milliseconds
+const PATIENCE = { first: 1000, more: () => 80 } // milliseconds
 
 export const aim: Aim = {
   host: 'gateway.test',

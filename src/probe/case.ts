@@ -48,6 +48,8 @@ export interface Form {
   readonly send: (aim: Aim) => string | undefined
   /** True when harmless and harmful answers look alike from outside: only who sees what the service received can judge. */
   readonly inside?: true
+  /** True when an obedient service would change something: for services of one's own making only, the probe leaves it out. */
+  readonly writes?: true
 }
 
 export interface Case {

@@ -45,14 +45,15 @@ export interface CaseResult {
 /** Thrown when the deployment does not answer as the target says. */
 export class ControlFailed extends Error {}
 
-const LINGER: Readonly<Record<Bar, number>> = {
-  refused: 150,
-  ended: 2000,
-  single: 150,
-  judged: 150,
-  outside: 0,
-  dropped: 0,
-  kept: 0,
+/** How long to listen behind an answer; one that has fallen already needs no more. */
+const behind: Readonly<Record<Bar, (status: number) => number>> = {
+  refused: (status) => (status < 400 ? 0 : 150),
+  ended: (status) => (status < 400 ? 0 : 2000),
+  single: () => 150,
+  judged: () => 150,
+  outside: () => 0,
+  dropped: () => 0,
+  kept: () => 0,
 }
 
 /**
@@ -84,12 +85,12 @@ async function fire(form: Form, { target, pace, identity }: Context): Promise<Ju
   const text = form.send(aimOf(form, target))
   if (text === undefined)
     return { kind: 'unjudged', note: target.token === '' ? 'give --token' : 'the token is no JWT' }
-  const more = LINGER[form.bar]
-  const conversation = await patiently(target, text, { first: pace.patience, more }, pace)
+  const conversation = await patiently(target, text, { first: pace.patience, more: behind[form.bar] }, pace)
   return judge(form, conversation, identity)
 }
 
 function whatIsMissing(form: Form, { closed, echo }: Target): string | undefined {
+  if (form.writes) return 'might change something'
   if (form.inside) return 'looks alike from outside: only the service can tell'
   if (form.bar === 'outside' && closed === undefined) return 'give --protected'
   if ((form.bar === 'dropped' || form.bar === 'kept') && echo === undefined) return 'give --echo'
@@ -129,7 +130,7 @@ async function expect(target: Target, pace: Pace, expected: Expectation): Promis
   const { path, bearer, what, good, fields = [] } = expected
   const credential = bearer && target.token !== '' ? [`Authorization: Bearer ${target.token}`] : []
   const text = requestText(`GET ${path} HTTP/1.1`, [`Host: ${target.host}`, ...credential, ...fields])
-  const { answers } = await patiently(target, text, { first: pace.patience, more: 0 }, pace)
+  const { answers } = await patiently(target, text, { first: pace.patience, more: () => 0 }, pace)
   const final = answers.find(({ status }) => status >= 200)
   if (final === undefined || !good(final.status))
     throw new ControlFailed(`${what} ${path} answers ${final?.status ?? 'nothing'}`)

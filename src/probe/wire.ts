@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
-import { readAnswers, type Reading } from './answers.ts'
+import { readAnswers, type Answer, type Reading } from './answers.ts'
 
 const MOST_BYTES = 1024 * 1024
 const CONNECTING = 5000 // milliseconds
@@ -23,8 +23,8 @@ export interface Place {
 export interface Patience {
   /** Milliseconds until the first final answer. */
   readonly first: number
-  /** Milliseconds to wait, behind it, for what else comes; 0 leaves at once. */
-  readonly more: number
+  /** Milliseconds to wait, behind an answer of this status, for what else comes; 0 leaves at once. */
+  readonly more: (status: number) => number
 }
 
 export interface Conversation extends Reading {
@@ -56,11 +56,14 @@ export async function converse(place: Place, text: string, patience: Patience): 
     resolve({ ...reading, end, silent: !hasFinal(reading) })
   }
   const look = () => {
-    if (answered || !hasFinal(readAnswers(Buffer.concat(chunks), method, false))) return
+    if (answered) return
+    const reading = readAnswers(Buffer.concat(chunks), method, false)
+    if (!hasFinal(reading)) return
     answered = true
     clearTimeout(timer)
-    if (patience.more === 0) finish()
-    else timer = setTimeout(finish, patience.more)
+    const more = patience.more(reading.answers.find(isFinal)?.status ?? 0)
+    if (more === 0) finish()
+    else timer = setTimeout(finish, more)
   }
 
   socket.on('data', (chunk: Buffer) => {
@@ -86,7 +89,11 @@ export async function converse(place: Place, text: string, patience: Patience): 
 
 /** Whether a final answer, or what is none at all, has arrived. */
 function hasFinal({ answers, garbled }: Reading): boolean {
-  return garbled || answers.some(({ status }) => status >= 200 || status === 101)
+  return garbled || answers.some(isFinal)
+}
+
+function isFinal({ status }: Answer): boolean {
+  return status >= 200 || status === 101
 }
 
 async function open({ address, port, tls }: Place): Promise<Socket> {

@@ -22,8 +22,9 @@ export const probe: Command = {
   operands: 1,
   about: [
     'Spoofed headers, confused paths, broken framing and forged tokens, each as it was published against some gateway.',
-    'URL is a page that answers anybody with 2xx. Nothing is written: the requests are reads, one at a time, a hundred',
-    'a second at most; but where a hole is found, answers on connections that others share may be mixed up for a moment.',
+    'URL is a page that answers anybody with 2xx. The requests are reads, and POST of five bytes to that page, one at a',
+    'time and a hundred a second at most; nothing is meant to change anything, but where there is a hole, answers on',
+    'connections that others share may be mixed up for a moment.',
     'What cannot be judged from outside is listed as not judged, never as held.',
     'Exit code: 0 when nothing fell, 1 when something did, 2 when called wrongly or when the controls do not answer.',
   ].join('\n'),

@@ -64,6 +64,7 @@ function carrying(name: string, method: string, frame: (body: string) => [string
   return {
     name,
     bar: 'single',
+    ...(method === 'DELETE' && { writes: true }),
     send: (aim) => {
       const [lines, framed] = frame(hidden(aim))
       return requestText(`${method} ${aim.open} HTTP/1.1`, [`Host: ${aim.host}`, ...lines], framed)
