@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { FLAGS } from '../../test/support/flags.ts'
 import { haproxyFile, heimdallFile, nginxFile, PATH, PUBLIC_PATH, type Setup } from './setup.ts'
 
 const HERE = import.meta.dirname
@@ -96,7 +97,7 @@ export const candidates: readonly Candidate[] = [
 
 async function heimdall(setup: Setup, port: number): Promise<Command> {
   const flags = (process.env['HEIMDALL_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '')
-  return [process.execPath, ...flags, MAIN, 'serve', '--config', await heimdallFile(setup, port)]
+  return [process.execPath, ...FLAGS, ...flags, MAIN, 'serve', '--config', await heimdallFile(setup, port)]
 }
 
 /** Says that a program is not installed. */

@@ -7,7 +7,8 @@ import { after, before, suite, test } from 'node:test'
 import { request } from 'undici'
 
 import { fixed } from '../support/answers.ts'
-import { FLAGS, serve, type TestGateway } from '../support/gateway.ts'
+import { FLAGS } from '../support/flags.ts'
+import { serve, type TestGateway } from '../support/gateway.ts'
 import { eventually } from '../support/processes.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 

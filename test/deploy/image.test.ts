@@ -5,7 +5,7 @@ import { suite, test } from 'node:test'
 
 import { commands } from '#cli/commands.ts'
 
-import { FLAGS } from '../support/gateway.ts'
+import { FLAGS } from '../support/flags.ts'
 
 const root = join(import.meta.dirname, '../..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')

@@ -14,13 +14,22 @@ import { request } from 'undici'
 
 import { DEFECT } from '#cli/gateway/defects.ts'
 
+import { FLAGS } from './flags.ts'
+
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts')
 const START_DEADLINE = 20_000
 
-/** What the image and the npm scripts start Node with. */
-export const FLAGS = ['--disable-proto=delete', '--disallow-code-generation-from-strings']
-
 export type LogLine = Readonly<Record<string, unknown>>
+
+export interface ServeOptions {
+  /** Further files of the file's folder, by name. */
+  readonly files?: Readonly<Record<string, string>>
+  readonly env?: NodeJS.ProcessEnv
+  /** Further flags of Node. */
+  readonly flags?: readonly string[]
+  /** Which log lines to keep, all unless told: a million of them would fill this process. */
+  readonly keep?: (line: LogLine) => boolean
+}
 
 export interface TestGateway {
   /** `http://127.0.0.1:PORT` of the listener. */
@@ -57,14 +66,8 @@ function assertNoDefect(code: number | null, lines: readonly LogLine[], stderr: 
 
 /**
  * Starts `heimdall serve`. The file must say `listen: 127.0.0.1:0` and `probes: 127.0.0.1:0`.
- *
- * @param yaml the file
- * @param files further files of its folder, by name
  */
-export async function serve(
-  yaml: string,
-  options: { files?: Readonly<Record<string, string>>; env?: NodeJS.ProcessEnv; flags?: readonly string[] } = {},
-): Promise<TestGateway> {
+export async function serve(yaml: string, options: ServeOptions = {}): Promise<TestGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'heimdall-'))
   const path = join(folder, 'heimdall.yaml')
   writeFileSync(path, yaml)
@@ -84,7 +87,9 @@ export async function serve(
   let stderr = ''
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
   createInterface({ input: child.stdout }).on('line', (text) => {
-    lines.push(JSON.parse(text) as LogLine)
+    const line = JSON.parse(text) as LogLine
+    if (options.keep?.(line) === false) return
+    lines.push(line)
     for (const look of waiting) look()
   })
 
