@@ -1,0 +1,3 @@
+import { departures } from './departures.ts'
+
+departures(100)

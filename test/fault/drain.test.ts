@@ -1,0 +1,3 @@
+import { drainAtFullLoad } from './drain.ts'
+
+drainAtFullLoad({ clients: 20, slow: 10, sockets: 5 })
