@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { readFileSync } from 'node:fs'
-
 import type { Config } from '#config/config.ts'
 import type { Component } from '#http/health.ts'
 import { createRelief } from '#http/relief.ts'
@@ -16,20 +14,21 @@ import type { Overload, OverloadLimits } from '#resilience/overload.ts'
 import { startSampling } from '#resilience/sampling.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
+import { mostOpenFiles } from '#telemetry/process.ts'
 
 const FOR_CLIENTS = 0.75 // share of the open files
 
 /** What the process has at its start. */
 export interface Means {
   readonly memories: Memories
-  /** How many files, sockets among them, it may have open. */
+  /** How many files, sockets among them, it may have open; Infinity where the system does not tell. */
   readonly files: number
 }
 
 /** Looks around. */
 export function meansOfProcess(): Means {
   const flags = [process.env['NODE_OPTIONS'] ?? '', ...process.execArgv].join(' ')
-  return { memories: createMemories(flags), files: openFiles() }
+  return { memories: createMemories(flags), files: mostOpenFiles() ?? Infinity }
 }
 
 /** Fills in what the file leaves open; the answer follows the file. */
@@ -84,15 +83,5 @@ export function overloadComponent(overload: Pick<Overload, 'reasons'>): Componen
       const { reasons } = overload
       return reasons.length === 0 ? { status: 'up' } : { status: 'degraded', reasons: reasons.join(' ') }
     },
-  }
-}
-
-/** Infinity where the system does not tell. */
-function openFiles(): number {
-  try {
-    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
-    return soft === undefined ? Infinity : Number(soft)
-  } catch {
-    return Infinity
   }
 }

@@ -12,6 +12,7 @@ import { createUpstreams } from '#proxy/upstreams.ts'
 import { createLimiters } from '#ratelimit/limiters.ts'
 import { createLogger } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
+import { addProcessMetrics } from '#telemetry/process.ts'
 import type { Address } from '#values/network.ts'
 
 import type { Io } from '../command.ts'
@@ -60,6 +61,7 @@ async function start(parts: AsyncDisposableStack, options: StartOptions, io: Pic
   const { path, loaded, settle, prepare } = options
   const { config } = loaded
   const metrics = createMetrics()
+  addProcessMetrics(metrics.registry)
   const log = parts.adopt(createLogger({ level: config.log.level, metrics }), (it) => it.close())
   parts.adopt(endOnDefect(log), (it) => it.stop())
   const stores = parts.adopt(await openStores(config.stores, { metrics, log }), (it) => it.close())
