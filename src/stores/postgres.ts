@@ -19,6 +19,7 @@ import type { SqlStore } from './sql-store.ts'
 const READ_TIMEOUT = 400 // milliseconds, below the deadline of a read, so that Postgres itself ends most late queries
 const CONNECTIONS = 10
 const IDLE_TIMEOUT = 30_000
+const LIFETIME = 60 // seconds; a name that leads to another server leaves busy connections to the old one behind
 
 export interface PostgresOptions {
   readonly log: Logger
@@ -26,6 +27,8 @@ export interface PostgresOptions {
   readonly connections?: number
   /** Milliseconds a connection and a statement may take each: right for reads by default, longer for migrations. */
   readonly timeout?: number
+  /** Seconds after which a connection is made anew. */
+  readonly lifetime?: number
 }
 
 /**
@@ -34,7 +37,7 @@ export interface PostgresOptions {
  * @param url `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…`
  */
 export function connectPostgres(url: string, options: PostgresOptions): SqlStore {
-  const { log, connections = CONNECTIONS, timeout = READ_TIMEOUT } = options
+  const { log, connections = CONNECTIONS, timeout = READ_TIMEOUT, lifetime = LIFETIME } = options
   const pool = new Pool({
     connectionString: url,
     max: connections,
@@ -42,6 +45,7 @@ export function connectPostgres(url: string, options: PostgresOptions): SqlStore
     statement_timeout: timeout,
     query_timeout: timeout + 50, // when the server does not end it
     idleTimeoutMillis: IDLE_TIMEOUT,
+    maxLifetimeSeconds: lifetime,
     keepAlive: true,
     application_name: 'heimdall',
   })

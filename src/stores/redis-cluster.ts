@@ -8,6 +8,8 @@
  *
  * @module
  */
+import { randomInt } from 'node:crypto'
+
 import { Cluster, type Command, type Redis } from 'ioredis'
 
 const REFRESH_INTERVAL = 250 // milliseconds
@@ -58,6 +60,11 @@ export class CalmCluster extends Cluster {
   beat(): void {
     for (const node of this.nodes('master')) if (node.status === 'ready') node.ping().catch(() => undefined)
     if (this.status === 'ready' && !this.whole) this.#refresh()
+  }
+
+  /** Asks for a key of any slot: a node may be there and the Cluster not. */
+  async probe(): Promise<void> {
+    await this.exists(`heimdall:probe:${randomInt(1000)}`)
   }
 
   override sendCommand(command: Command, stream?: Stream, way?: Way): unknown {

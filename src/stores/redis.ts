@@ -101,7 +101,8 @@ function notConnected(): Promise<never> {
 
 /** A connection that is late, or answers another question, may have lost an answer and be late for ever: it is given up. */
 async function ping(client: RedisClient, late: AbortSignal): Promise<void> {
-  const giveUp = () => void (client instanceof CalmCluster || client.disconnect(true))
+  if (client instanceof CalmCluster) return client.probe()
+  const giveUp = () => client.disconnect(true)
   late.addEventListener('abort', giveUp)
   if ((await client.ping()) === 'PONG') return
   giveUp()

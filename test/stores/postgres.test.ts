@@ -128,6 +128,19 @@ suite('Postgres', { skip: noPostgres }, () => {
     await eventually('back', async () => (await timed(ask)).error === undefined, 5000)
   })
 
+  test('leaves a server that its name no longer leads to, however busy it is there', async () => {
+    const [name, other] = [await startFaultProxy(server.port), await startPostgres()]
+    const url = `postgres://postgres@127.0.0.1:${name.port}/postgres`
+    const moving = connectPostgres(url, { log: silent, lifetime: 0.5 })
+    const port = async () =>
+      (await sql<{ port: number }>`select inet_server_port() as port`.execute(moving.db)).rows[0]?.port
+    assert.equal(await port(), server.port)
+    name.retarget(other.port)
+    await eventually('it is asked elsewhere', async () => (await port()) === other.port, 3000)
+    await moving.close()
+    await Promise.all([name.close(), other.stop()])
+  })
+
   test('survives idle connections that are cut off, as in a failover', async () => {
     await Promise.all(Array.from({ length: 10 }, ask))
     const client = new Client({ connectionString: server.url })
