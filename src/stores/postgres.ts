@@ -58,17 +58,17 @@ export function connectPostgres(url: string, options: PostgresOptions): SqlStore
 
 /**
  * Lends connections; one on which a query failed for another reason than Postgres saying so does not go back to the pool.
- * Nor do those that are as old: they lead to the same server, and each would cost somebody a deadline to find out.
+ * When none was heard from meanwhile, nor do those that were open already: each would cost somebody a deadline to find out.
  */
 function discardBroken(pool: Pool): PostgresPool {
   const born = new WeakMap<PoolClient, number>()
-  let breaks = 0
-  pool.on('connect', (client) => born.set(client, breaks))
+  let [silentSince, heardAt] = [0, 0]
+  pool.on('connect', (client) => born.set(client, performance.now()))
 
   const lend = async (): Promise<PoolClient> => {
     for (;;) {
       const client = await pool.connect()
-      if (born.get(client) === breaks) return client
+      if ((born.get(client) ?? 0) >= silentSince) return client
       destroy(client)
     }
   }
@@ -80,13 +80,15 @@ function discardBroken(pool: Pool): PostgresPool {
       const client = await lend()
       let broken = false
       const query = async (text: string, parameters: readonly unknown[]) => {
+        const askedAt = performance.now()
         try {
-          return await client.query(text, [...parameters])
+          const answer = await client.query(text, [...parameters])
+          heardAt = performance.now()
+          return answer
         } catch (error) {
-          if (!broken && !(error instanceof DatabaseError)) {
-            broken = true
-            breaks += 1
-          }
+          if (error instanceof DatabaseError) heardAt = performance.now()
+          else broken = true
+          if (heardAt < askedAt) silentSince = Math.max(silentSince, askedAt)
           throw error
         }
       }

@@ -150,7 +150,7 @@ suite('Postgres', { skip: noPostgres }, () => {
     await eventually('back', async () => (await timed(ask)).error === undefined, 5000)
   })
 
-  test('gives up every connection as old as one that fell silent, and closes it without waiting', async () => {
+  test('gives up every connection that was open when all fell silent, and closes them without waiting', async () => {
     const proxy = await startFaultProxy(server.port)
     const behind = connectPostgres(server.url.replace(String(server.port), String(proxy.port)), { log: silent })
     const one = () => sql`select pg_sleep(0.1)`.execute(behind.db)
