@@ -28,7 +28,7 @@ export class CallRefused extends Error {
   }
 }
 
-/** The call failed so long after its deadline that the process itself must have stood still: not counted. */
+/** The call failed so long after its deadline that the process itself must have stood still: no reason to open the breaker, nor to close one. */
 class OwnDelay extends Error {
   override readonly name = 'OwnDelay'
 }
@@ -101,7 +101,7 @@ export function createBreaker(name: string, options: BreakerOptions): Breaker {
       const began = performance.now()
       const value = await circuit.fire(() =>
         (timeout === undefined ? action(neverAborted) : withDeadline(name, timeout, action)).catch((error: unknown) => {
-          if (timeout !== undefined && performance.now() - began > timeout + PROMPT)
+          if (timeout !== undefined && circuit.closed && performance.now() - began > timeout + PROMPT)
             throw new OwnDelay(`${name} failed while the process stood still`, { cause: error })
           lastError = error
           throw error

@@ -84,6 +84,19 @@ suite('breaker', () => {
     assert.equal(await state(), 2)
   })
 
+  test('does not close for a trial that failed while this process stood still', async (context) => {
+    const { breaker, state } = make(context, { inARow: 1, volume: 1 })
+    await assert.rejects(breaker.run(fail))
+    await eventually('half open', async () => (await state()) === 1)
+    const trial = Promise.withResolvers<never>()
+    const late = breaker.run(() => trial.promise).catch((error: unknown) => error)
+    const until = performance.now() + 120
+    while (performance.now() < until);
+    trial.reject(new Error('still away'))
+    await late
+    assert.equal(await state(), 2)
+  })
+
   test('opens when the share of failures is too high, and refuses at once', async (context) => {
     const { breaker } = make(context, { volume: 5 })
     await times(5, () => breaker.run(fail))
