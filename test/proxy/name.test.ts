@@ -209,6 +209,16 @@ suite('forward, a target with a name', () => {
     slow.destroy()
   })
 
+  test('is resolved the same way for tunnels', async () => {
+    const { own, servers } = await start()
+    servers[0]?.server.on('upgrade', (_request, socket) =>
+      socket.end('HTTP/1.1 418 Found me\r\nContent-Length: 0\r\n\r\n'),
+    )
+    const headers = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
+    const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+    assert.equal((await exchange(own.port, `GET / HTTP/1.1\r\nHost: a\r\n${headers}${key}\r\n`)).status, 418)
+  })
+
   test('is served at its last address while its name cannot be resolved, which the metrics show', async () => {
     const { own, zone, lines } = await start()
     const unresolved = async () =>

@@ -1,0 +1,8 @@
+/**
+ * Logs that nobody takes (F25).
+ *
+ * @module
+ */
+import { logsThatNobodyTakes } from './log.ts'
+
+logsThatNobodyTakes(8000)
