@@ -25,7 +25,7 @@ export interface Verified {
   /** The key whose signature was good. */
   readonly key: Key
   readonly validity: Validity
-  /** When the signature was checked, milliseconds since the epoch. */
+  /** When the signature was checked: `performance.now()`, since an age must not leap with the wall clock. */
   readonly at: number
 }
 

@@ -57,10 +57,9 @@ export function verifyToken(trust: Trust): (token: string, asker: Asker) => Even
 
     const read = readHeader(segments.header, header)
     if (read.kind === 'deny') return read
-    const at = clock()
-    const validity = checkClaims(claims, rules, at)
+    const validity = checkClaims(claims, rules, clock())
     if (validity.kind === 'deny') return validity
-    const asserted = { segments, claims, head: read.value, validity: validity.value, at }
+    const asserted = { segments, claims, head: read.value, validity: validity.value }
     return andThen(candidates(keySet, read.value), (keys) => judge(asserted, keys, asker))
   }
 }
@@ -71,8 +70,6 @@ interface Asserted {
   readonly claims: JsonObject
   readonly head: TokenHeader
   readonly validity: Validity
-  /** When the claims were found in order, milliseconds since the epoch. */
-  readonly at: number
 }
 
 /** Makes the judge of tokens, given the keys that may have signed: undefined when there are none to believe. */
@@ -80,7 +77,7 @@ function judgement({ authenticator, options, keep }: Trust) {
   const vouching: Vouching = { authenticator, issuer: options.issuer, paths: options.claims, keep }
 
   return (asserted: Asserted, keys: readonly Key[] | undefined, asker: Asker): Verdict<Verified> => {
-    const { segments, claims, head, validity, at } = asserted
+    const { segments, claims, head, validity } = asserted
     if (keys === undefined) return deny('keys_unavailable', 'no keys of the issuer to believe')
     if (keys.length === 0) return deny('invalid_token', 'the issuer has no such key')
     const refused = asker.work()
@@ -88,7 +85,7 @@ function judgement({ authenticator, options, keep }: Trust) {
     const key = signer(segments, head, keys)
     if (key === undefined) return deny('invalid_token', 'the signature does not match')
     const verdict = principalOf(claims, validity.expires_at, vouching)
-    return verdict.kind === 'deny' ? verdict : pass({ verdict, key, validity, at })
+    return verdict.kind === 'deny' ? verdict : pass({ verdict, key, validity, at: performance.now() })
   }
 }
 

@@ -54,11 +54,10 @@ function proof(name: string, options: JwtOptions, { clock, keySets, metrics, cla
   const { verified } = keySets
 
   const recall = ({ validity, verdict, at }: Verified, evidence: Evidence): Verdict<Principal> => {
-    const now = clock()
     evidence.authenticator = name
     evidence.cache = 'l1'
-    evidence.cache_age = Math.max(0, now - at)
-    const valid = withinTimes(validity, now)
+    evidence.cache_age = performance.now() - at
+    const valid = withinTimes(validity, clock())
     return valid.kind === 'deny' ? valid : verdict
   }
 
