@@ -12,11 +12,11 @@ import { duration } from '#values/units.ts'
 export const overloadSchema = z.strictObject({
   connections: z.int().min(1).max(1_000_000).optional().meta({
     description:
-      'Open connections of clients, tunnels included; a request on one more is answered 503. As many as half of the free memory holds at 40 KiB each, at most 16384, unless set; never more than three quarters of the open files the system allows.',
+      'Open connections of clients, tunnels included; a request on one more is answered 503. As many as a third of the free memory holds at 40 KiB each, at most 16384, unless set; never more than three quarters of the open files the system allows.',
   }),
   in_flight: z.int().min(1).max(1_000_000).optional().meta({
     description:
-      'Requests being answered, event streams included, tunnels not; one more is answered 503. As many as half of the free memory holds at 256 KiB each (slow peers on both sides), at most 4096, unless set: 10,000 requests per second of 100 ms are 1,000.',
+      'Requests being answered, event streams included, tunnels not; one more is answered 503. As many as two thirds of the free memory hold at 448 KiB each (a body that nobody takes), at most 4096, unless set: 10,000 requests per second of 100 ms are 1,000.',
   }),
   memory: share().prefault('90%').meta({
     description:

@@ -13,7 +13,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 const LONGEST = 2000 // milliseconds
 const SHORT = 64 * 1024 // bytes that are read for the sake of a connection that can be kept
 const MOST = 1024 * 1024 // bytes that are read for the sake of an answer that can be seen
-const MOST_AT_ONCE = 64 // requests
+const MOST_AT_ONCE = 16 // requests
 
 let lingering = 0
 

@@ -23,7 +23,8 @@ export interface ReliefDeps {
 
 const FEW = 16 // connections that are always let in
 const CUT_EVERY = 1000 // milliseconds: a connection may be new, and its request on the way
-const COLLECT_EVERY = 5000
+/** Milliseconds between two collections. */
+const COLLECT_EVERY = { strained: 5000, full: 1000, critical: 0 } as const
 const CUT_SHARE = 1 / 8
 const REST = 9 // times what a collection took: collecting takes a tenth of the time at most
 
@@ -31,14 +32,15 @@ const REST = 9 // times what a collection took: collecting takes a tenth of the 
 export function createRelief({ overload, clients, most, collect, now }: ReliefDeps): () => void {
   let connections = most()
   let cutAgain = -Infinity
-  let collectAgain = -Infinity
+  let collected = -Infinity
+  let took = 0
 
   const collectAfter = (pause: number) => {
     const began = now()
-    if (began < collectAgain) return
+    if (began < collected + Math.max(pause, took * REST)) return
     collect()
-    const ended = now()
-    collectAgain = ended + Math.max(pause, (ended - began) * REST)
+    collected = now()
+    took = collected - began
   }
 
   return () => {
@@ -52,6 +54,6 @@ export function createRelief({ overload, clients, most, collect, now }: ReliefDe
       clients.cutIdle()
     }
     // What was cut can be collected once its events are through: with the next sample.
-    if (memory !== 'free') collectAfter(memory === 'critical' ? 0 : COLLECT_EVERY)
+    if (memory !== 'free') collectAfter(COLLECT_EVERY[memory])
   }
 }

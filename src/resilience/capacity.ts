@@ -13,23 +13,24 @@ export interface Capacity {
 const KiB = 1024
 const MOST: Capacity = { connections: 16_384, in_flight: 4096 }
 const LEAST: Capacity = { connections: 64, in_flight: 16 }
-/** What one may hold at worst: an idle connection with its socket; a request with 16 KiB of head, and slow peers on both sides. */
+/** What one may hold at worst: an idle connection with its socket; a request with a head of 16 KiB whose body nobody takes. */
 const COSTS = {
   heap: { connections: 12 * KiB, in_flight: 64 * KiB },
-  resident: { connections: 40 * KiB, in_flight: 256 * KiB },
+  resident: { connections: 40 * KiB, in_flight: 448 * KiB },
 } as const
+const SHARES: Capacity = { connections: 1 / 3, in_flight: 2 / 3 }
 
 /**
- * Shares the memory that is free now between connections and requests, half and half.
+ * Divides the memory that is free now between connections and requests.
  *
  * @param share of each memory's limit that may be used
  */
 export function capacityOf(memories: Memories, share: number): Capacity {
-  const room = (kind: keyof Memories) => Math.max(0, memories[kind].limit * share - memories[kind].used()) / 2
+  const room = (kind: keyof Memories) => Math.max(0, memories[kind].limit * share - memories[kind].used())
   const [heap, resident] = [room('heap'), room('resident')]
   const fitting = (what: keyof Capacity) => {
-    const count = Math.floor(Math.min(heap / COSTS.heap[what], resident / COSTS.resident[what]))
-    return Math.max(LEAST[what], Math.min(MOST[what], count))
+    const count = Math.min(heap / COSTS.heap[what], resident / COSTS.resident[what]) * SHARES[what]
+    return Math.max(LEAST[what], Math.min(MOST[what], Math.floor(count)))
   }
   return { connections: fitting('connections'), in_flight: fitting('in_flight') }
 }
