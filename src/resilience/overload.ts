@@ -69,6 +69,7 @@ export class Overload {
     this.#deps = deps
     this.#limits = deps.limits()
     this.#allowed = this.#limits.in_flight
+    for (const reason of ['connections', 'in_flight', 'memory', 'delay']) deps.metrics.overloadShed.inc({ reason }, 0)
     this.#conditions = {
       connections: condition('connections'),
       in_flight: condition('in_flight'),

@@ -70,6 +70,7 @@ routes:
       drain: 'up',
       config: 'up',
       keys: 'up',
+      overload: 'up',
       redis: 'up',
       postgres: 'up',
     })

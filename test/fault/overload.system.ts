@@ -88,7 +88,7 @@ async function withstand(gateway: TestGateway, way: Way, what: string, long = LO
   const { answers, broken } = await assault({ port: gateway.port, way, clients: CLIENTS, long })
   const health = await life()
   const metrics = await gateway.metrics()
-  const shed = [...metrics.matchAll(/^heimdall_overload_shed_total\{reason="(\w+)"\} (\d+)$/gm)].map(
+  const shed = [...metrics.matchAll(/^heimdall_overload_shed_total\{reason="(\w+)"\} ([1-9]\d*)$/gm)].map(
     ([, reason, count]) => `${reason} ${count}`,
   )
   const dropped = Number(/^heimdall_connections_refused_total (\d+)$/m.exec(metrics)?.[1])

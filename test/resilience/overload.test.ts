@@ -84,8 +84,10 @@ suite('a gateway with room', () => {
     assert.equal(overload.refuseConnection().note, 'connections')
     const { values } = await metrics.overloadShed.get()
     assert.deepEqual(Object.fromEntries(values.map(({ labels, value }) => [labels.reason, value])), {
-      in_flight: 2,
       connections: 1,
+      in_flight: 2,
+      memory: 0,
+      delay: 0,
     })
   })
 })
