@@ -8,6 +8,7 @@
  * @module
  */
 import assert from 'node:assert/strict'
+import { availableParallelism, loadavg } from 'node:os'
 import { before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -31,8 +32,8 @@ import { startTraffic, statsOf, type Stats } from '../support/traffic.ts'
 const ALL: readonly BadKind[] = ['forged', 'unknown kid', 'key', 'session']
 const POOL = 10
 const ROUNDS = 3
-/** What a machine that is busy with other things may add to anything, in milliseconds. */
-const NOISE = 25
+/** What the machine may add to anything, in milliseconds: more when it has more to do than this test gives it. */
+const noise = () => ((loadavg()[0] ?? 0) > 1.5 * availableParallelism() ? 150 : 25)
 
 /** What is sent, and what it is compared with: nothing, or a flood without credentials. */
 interface Plan extends Pick<FloodOptions, 'rate' | 'long' | 'kinds' | 'clients' | 'connections'> {
@@ -149,6 +150,7 @@ routes:
     const absent = (await entries('session_absent')) + (await entries('api_key_absent'))
     const figures = {
       what,
+      load: loadavg()[0] ?? 0,
       bad_per_s: seen.flooded.rate,
       answers: JSON.stringify(seen.flooded.outcomes),
       base_p99_ms: p99(seen.base),
@@ -169,7 +171,7 @@ routes:
     assert.ok(unserved <= 2, `${unserved} others were not served: ${JSON.stringify(seen.during)}`) // a lookup may be late here
     const held = seen.during.some((hard, round) => {
       const calm = seen.base[round]?.p99 ?? 0
-      return hard.p99 <= Math.max(2 * calm, calm + NOISE)
+      return hard.p99 <= Math.max(2 * calm, calm + noise())
     })
     const waits = [seen.base, seen.during].map((rounds) => rounds.map((stats) => Math.round(stats.p99)).join(', '))
     assert.ok(held, `p99 in ms: ${waits[0]}; during the flood ${waits[1]}`)
