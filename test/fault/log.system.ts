@@ -5,4 +5,4 @@
  */
 import { logsThatNobodyTakes } from './log.ts'
 
-logsThatNobodyTakes(8000)
+logsThatNobodyTakes(4000)
