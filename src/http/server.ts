@@ -131,12 +131,15 @@ function listenTo(
     const context = noted(refusal, request.socket)
     if (connections.begin(request.socket, response)) refuse(response, refusal, context)
   })
-  // The request's own socket: newer Nodes hand over another stream in its place when the request has a body.
-  server.on('connect', ({ socket }) => {
+  // The request's own socket: newer Nodes hand over another stream in its place when the request has a body. Nobody reads
+  // that one, but what befalls the socket befalls it too, and an error that it alone heard of would end the process.
+  server.on('connect', ({ socket }, stream) => {
+    stream.on('error', ignore)
     if (!connections.cutOwing(socket)) malformed(socket, deny('method_not_allowed', 'CONNECT', { Allow: 'GET' }))
   })
-  server.on('upgrade', (request, _, head) => {
+  server.on('upgrade', (request, stream, head) => {
     const { socket } = request
+    stream.on('error', ignore)
     if (connections.cutOwing(socket)) return
     connections.upgrade(socket)
     guard(
@@ -211,6 +214,8 @@ function nodeOptions(options: ServerOptions, handlers: Handlers, connections: Co
     },
   }
 }
+
+function ignore(): void {}
 
 /** Runs a handler; what it throws, now or later, is answered by `failed`. */
 function guard(run: () => Eventually<void>, failed: (error: unknown) => void): void {

@@ -81,6 +81,9 @@ routes:
   for (const [name, bytes] of [
     ['CONNECT', CONNECT],
     ['an upgrade that is refused', get('/late', HANDSHAKE)],
+    ['an upgrade with half a body', `${get('/late', [...HANDSHAKE, 'Content-Length: 50'])}half`],
+    ['an upgrade with half a chunk', `${get('/', [...HANDSHAKE, 'Transfer-Encoding: chunked'])}5\r\nhal`],
+    ['CONNECT with half a body', `${CONNECT.slice(0, -2)}Content-Length: 50\r\n\r\nhalf`],
     ['a request that is none', 'GARBAGE\r\n\r\n'],
     ['an Expect that nobody meets', get('/', ['Expect: miracles'])],
     ['a body that is refused', 'POST /late HTTP/1.1\r\nHost: a\r\nContent-Length: 99999\r\n\r\nabc'],
