@@ -79,7 +79,9 @@ export function twins(text: string): string[] {
 
 /** Other spellings of the three segments, one at a time. */
 export function respelled(good: Genuine, spell: (segment: string) => string | readonly string[]): string[] {
-  const all = parts(good).flatMap((one, at) => [spell(one)].flat().map((other) => parts(good).with(at, other).join('.')))
+  const all = parts(good).flatMap((one, at) =>
+    [spell(one)].flat().map((other) => parts(good).with(at, other).join('.')),
+  )
   return all.filter((text) => text !== good.text)
 }
 

@@ -41,14 +41,10 @@ const unchecked = z.strictObject({
     .min(1)
     .default([...asymmetric])
     .meta({ description: 'Accepted signature algorithms; all asymmetric ones by default.' }),
-  types: z
-    .array(z.string().min(1).max(64))
-    .min(1)
-    .default(['JWT', 'at+jwt'])
-    .meta({
-      description:
-        'Accepted `typ` header values, whatever the case; an absent typ counts as JWT, so [at+jwt] alone keeps ID tokens out (RFC 9068).',
-    }),
+  types: z.array(z.string().min(1).max(64)).min(1).default(['JWT', 'at+jwt']).meta({
+    description:
+      'Accepted `typ` header values, whatever the case; an absent typ counts as JWT, so [at+jwt] alone keeps ID tokens out (RFC 9068).',
+  }),
   clock_skew: duration({ max: '5m' }).prefault('30s').meta({
     description: "How far the issuer's clock may be from ours.",
   }),
