@@ -126,10 +126,12 @@ export class LoadedKeySet implements KeySet {
   }
 
   #schedule(): void {
+    clearTimeout(this.#timer)
     if (this.#stopped) return
     const { cooldown, refresh } = this.#pace
     const wait = this.#last_error === undefined ? Math.max(refresh, cooldown) : cooldown
-    this.#timer = setTimeout(() => void this.refresh(), wait).unref()
+    // Timers may be a little early by this clock: then the cooldown is not over yet, and the next one loads.
+    this.#timer = setTimeout(() => void (this.refresh() ?? this.#schedule()), wait).unref()
   }
 
   async #run(started_at: number): Promise<void> {

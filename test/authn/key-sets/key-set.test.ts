@@ -155,6 +155,15 @@ suite('a key set', () => {
     world.set.stop()
   })
 
+  test('goes on refreshing when a timer comes before its time', async () => {
+    const world = keySetOf(loaded(old), { cooldown: 20, refresh: 20 })
+    await world.set.refresh()
+    const early = setTimeout(() => (world.now += 20), 70) // until then the cooldown is not over by this clock
+    await eventually('a later timer loads', () => world.loads === 2, 1000)
+    clearTimeout(early)
+    world.set.stop()
+  })
+
   test('stops loading in the background, but still answers those who hold it', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
     const world = keySetOf(loaded(old), { cooldown: 0, refresh: 5000 })
