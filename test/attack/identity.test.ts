@@ -107,7 +107,7 @@ suite('borrowed identities', () => {
       assert.equal(fortress.upstream.requests.length, seen)
     })
 
-  test('GHSA-4mq7-pvjg-xp2r: a token remembered on one route is not believed on another that wants another audience', async () => {
+  test('C1 GHSA-4mq7-pvjg-xp2r: a token remembered on one route is not believed on another that wants another audience', async () => {
     const [alice, bob] = [fortress.issuer.as('alice'), fortress.issuer.as('bob', { aud: 'billing-api' })]
     for (let round = 0; round < 2; round += 1) {
       assert.equal(await outcome('GET /admin/x', alice), '200')
@@ -134,7 +134,7 @@ suite('borrowed identities', () => {
     )
   })
 
-  test('on one connection every request is judged alone', async () => {
+  test('C18: on one connection every request is judged alone', async () => {
     const { issuer, upstream, port } = fortress
     const seen = upstream.requests.length
     const client = await connectRaw(port)
@@ -159,7 +159,7 @@ suite('borrowed identities', () => {
     assertSafe(received, PROTECTED)
   })
 
-  test('no credential goes further than the gateway, in whatever place', async () => {
+  test('J20: no credential goes further than the gateway, in whatever place', async () => {
     const { Authorization } = fortress.issuer.as('alice')
     for (const line of ['GET /admin/x', 'GET /public/x', 'GET /maybe']) {
       const headers = { Authorization, 'X-API-Key': API_KEY, X_API_Key: API_KEY, Authorization_: Authorization }
@@ -194,7 +194,7 @@ suite('borrowed identities', () => {
     assert.deepEqual(outcomes, ['200', '200', '200', '429 rate_limited', '429 rate_limited'])
   })
 
-  test('neither log nor metrics hold a credential', async () => {
+  test('J20 C17: neither log nor metrics hold a credential', async () => {
     const { gateway, issuer } = fortress
     await outcome(`GET /public/x?token=${API_KEY}`, { ...issuer.as('eve'), 'X-API-Key': API_KEY })
     await outcome(`GET /admin/x?token=${API_KEY}`, { 'X-API-Key': `${API_KEY}x` })

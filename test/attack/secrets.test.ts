@@ -39,7 +39,7 @@ suite('what is said of a file', () => {
     ['a variable in a key', '"${SECRET}": 1'],
     ['a file', 'upstreams: { a: "${file:/run/secret}" }\nlisten: "${file:/run/secret}"'],
   ] as const)
-    test(`does not repeat a secret in ${place}`, () => {
+    test(`C17: does not repeat a secret in ${place}`, () => {
       const text = told(`version: 1\n${yaml}`)
       assert.doesNotMatch(text, /hunter2/)
     })
