@@ -5,17 +5,17 @@
  */
 import assert from 'node:assert/strict'
 
-import { liveThrough, noSlower, type Episode, type Fault, type Lengths } from '../support/episode.ts'
+import { liveThrough, type Episode, type Fault, type Lengths } from '../support/episode.ts'
 import type { Mode } from '../support/fault-link.ts'
 import { report } from '../support/figures.ts'
 import { kinds } from '../support/mixture.ts'
 import { eventually } from '../support/processes.ts'
 import type { Scene } from '../support/scenario.ts'
 import { poison } from './poison.ts'
+import { assertFast, assertServed, speedOf, totalsOf } from './promises.ts'
 
 const DEADLINE = 50 // milliseconds that a command may take
 const SLACK = 400 // milliseconds that a busy machine may add to a limit in time
-const TOKENS = ['token', 'new token']
 
 export interface RedisFault {
   readonly row: string
@@ -125,7 +125,7 @@ export async function surviveRedis(
       times.end = Date.now()
     },
   }
-  const episode = await liveThrough(scene.traffic, timed, lengths)
+  const episode = await liveThrough(scene, timed, lengths)
   await isShared(scene)
   const changes = scene.gateway.lines
     .slice(known)
@@ -134,11 +134,16 @@ export async function surviveRedis(
     )
     .map(({ msg, time }) => ({ away: msg === 'shared limits away', time: Number(time) }))
 
-  assertServed(episode)
+  assertServed([episode.before, episode.onset, episode.during, episode.after], kinds)
+  assert.equal(episode.recovered, 0)
+  assertFast(episode, 3 * DEADLINE + SLACK) // a session waits for itself, its grants and a limit
   scene.assertHonest()
+  const phases = [episode.before, episode.onset, episode.during, episode.after].map((phase) => phase.of())
+  const totals = totalsOf(phases)
+  const figures = { ...speedOf(episode), longest_ms: Math.max(...phases.slice(1, 3).map(({ most }) => most)) }
   if (shared === true) {
     assert.deepEqual(changes, [], 'limits are shared all the time')
-    tell(row, episode)
+    report(row, figures, totals)
     return episode
   }
   const meanwhile = changes.filter(({ time }) => time < times.ending)
@@ -151,42 +156,10 @@ export async function surviveRedis(
   const again = (changes.find(({ away, time }) => !away && time >= times.ending)?.time ?? NaN) - times.end
   assert.ok(fellBack <= 100 + SLACK, `counted here after ${fellBack} ms`)
   assert.ok(again <= 2000 + SLACK, `shared again after ${again} ms`)
-  tell(row, episode, { fell_back_ms: fellBack, shared_again_ms: again })
+  report(row, { fell_back_ms: fellBack, shared_again_ms: again, ...figures }, totals)
   return episode
 }
 
 function isShared(scene: Scene): Promise<void> {
   return eventually('limits are shared', async () => (await scene.metric('heimdall_limit_fallback')) === 0)
-}
-
-function assertServed({ before, onset, during, after, recovered }: Episode): void {
-  for (const phase of [before, onset, during, after])
-    assert.deepEqual(Object.keys(phase.of(...kinds).outcomes), ['200'], 'everybody is served')
-  assert.equal(recovered, 0)
-  const [base, now] = [before.of(...TOKENS), during.of(...TOKENS)]
-  assert.ok(now.p50 <= noSlower(base.p50, 0), `half within ${now.p50} ms, before ${base.p50} ms`)
-  assert.ok(now.p99 <= noSlower(base.p99, during.noise), `99 % within ${now.p99} ms, before ${base.p99} ms`)
-  const most = 3 * DEADLINE + before.of().most + SLACK // a session waits for itself, its grants and a limit
-  for (const { most: longest } of [onset.of(), during.of()])
-    assert.ok(longest <= most, `nobody waits longer than ${most} ms, somebody ${longest} ms`)
-}
-
-function tell(
-  row: string,
-  { before, onset, during, after }: Episode,
-  more: Readonly<Record<string, number>> = {},
-): void {
-  const [base, now, all] = [
-    before.of(...TOKENS),
-    during.of(...TOKENS),
-    [before, onset, during, after].map((one) => one.of()),
-  ]
-  const total = all.reduce((sum, { count }) => sum + count, 0)
-  const failed = all.reduce((sum, phase) => sum + phase.failed, 0)
-  const times = { base_p50_ms: base.p50, p50_ms: now.p50, base_p99_ms: base.p99, p99_ms: now.p99 }
-  report(
-    row,
-    { ...more, ...times, longest_ms: Math.max(onset.of().most, during.of().most), noise_ms: during.noise },
-    { total, failed },
-  )
 }

@@ -22,6 +22,7 @@ import { noPostgres } from '../support/postgres.ts'
 import { eventually } from '../support/processes.ts'
 import { noRedis } from '../support/redis.ts'
 import { startScene, type Scene } from '../support/scenario.ts'
+import { expecting } from '../support/witness.ts'
 import { redisFaults, slowLoading, surviveRedis, type RedisFault } from './redis-faults.ts'
 
 suite('Redis fails under traffic', { skip: noRedis || noPostgres }, () => {
@@ -46,15 +47,15 @@ suite('Redis fails under traffic', { skip: noRedis || noPostgres }, () => {
   }
   /** What is left of forty a minute to somebody; undefined for a refusal. */
   const few = async (who: { Authorization: string }): Promise<number | undefined> => {
-    const answer = await ask(scene.gateway, 'GET /few', who)
+    const expected = expecting({ issuer: scene.issuer.name, subject: 'dave', authenticator: 'acme' })
+    const answer = await ask(scene.gateway, 'GET /few', { ...who, ...expected })
     return answer.status === 200 ? Number(/r=(\d+)/.exec(answer.header('ratelimit') ?? '')?.[1]) : undefined
   }
   const isShared = () =>
     eventually('limits are shared', async () => (await scene.metric('heimdall_limit_fallback')) === 0)
-  const session = async () => {
-    const { value } = await scene.directory.session('person-1')
-    const place = `heimdall:1:session:${cacheKey('session', digest(value))}`
-    return { place, ask: () => ask(scene.gateway, 'GET /session', { Cookie: `heimdall_session=${value}` }) }
+  const newSession = async () => {
+    const { value, ask: enter } = await scene.newSession()
+    return { enter, place: `heimdall:1:session:${cacheKey('session', digest(value))}` }
   }
 
   test('F2: a Redis that was hung counts late what it was asked before it was left alone, and no more', async () => {
@@ -89,8 +90,8 @@ suite('Redis fails under traffic', { skip: noRedis || noPostgres }, () => {
       errors: await scene.metric('heimdall_store_errors_total', { store: 'redis' }),
     })
     const calm = await count()
-    const { ask: enter, place } = await session()
-    assert.equal((await enter()).status, 200)
+    const { enter, place } = await newSession()
+    assert.equal(await enter(), 200)
     const now = await count()
     assert.equal(await scene.redis.client.exists(place), 0)
     await scene.redis.client.config('SET', 'maxmemory', '0')
@@ -104,9 +105,9 @@ suite('Redis fails under traffic', { skip: noRedis || noPostgres }, () => {
       (place: string) => scene.redis.client.lpush(place, 'a list'),
       (place: string) => scene.redis.client.set(place, '42', 'PX', 4000),
     ]) {
-      const { ask: enter, place } = await session()
+      const { enter, place } = await newSession()
       await spoil(place)
-      assert.equal((await enter()).status, 200)
+      assert.equal(await enter(), 200)
       await eventually('replaced', async () => (await scene.redis.client.type(place)) === 'string')
       await eventually('a value', async () => ((await scene.redis.client.get(place)) ?? '').includes(place))
     }

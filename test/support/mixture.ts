@@ -34,15 +34,35 @@ export async function mixture(directory: StoredDirectory, issuer: TestIssuer): P
   }
 }
 
+/** What the service must be told of the person of a number who comes with a token. */
+export function byTokenOf(index: number, issuer: string): Readonly<Record<string, string>> {
+  return expecting({ issuer, subject: `person-${index}`, authenticator: 'acme', permissions: PERMISSION })
+}
+
+/** What it must be told of one who comes with a key. */
+export function byKeyOf(index: number): Readonly<Record<string, string>> {
+  const permissions = PERMISSION
+  return expecting({ issuer: 'heimdall', subject: `person-${index}`, authenticator: 'keys', permissions })
+}
+
+/** What it must be told of one who comes with a session. */
+export function bySessionOf(index: number): Readonly<Record<string, string>> {
+  return expecting({
+    issuer: 'heimdall',
+    subject: `person-${index}`,
+    authenticator: 'login',
+    roles: `role-${index}`,
+  })
+}
+
 async function person(index: number, { db, ...directory }: StoredDirectory, issuer: TestIssuer) {
   const subject = `person-${index}`
-  const roles = `role-${index}`
   await upsertUser(db, { id: subject })
-  await grant(db, { issuer: 'heimdall', subject }, { roles: [roles] })
+  await grant(db, { issuer: 'heimdall', subject }, { roles: [`role-${index}`] })
   const claims = { permissions: [PERMISSION] }
-  const byToken = expecting({ issuer: issuer.name, subject, authenticator: 'acme', permissions: PERMISSION })
-  const bySession = expecting({ issuer: 'heimdall', subject, authenticator: 'login', roles })
-  const byKey = expecting({ issuer: 'heimdall', subject, authenticator: 'keys', permissions: PERMISSION })
+  const byToken = byTokenOf(index, issuer.name)
+  const bySession = bySessionOf(index)
+  const byKey = byKeyOf(index)
   const session = `heimdall_session=${(await directory.session(subject)).value}`
   const key = (await directory.apiKey({ subject, permissions: [PERMISSION] })).value
   let [known, signedAt, signer] = [issuer.as(subject, claims), performance.now(), issuer.signer]

@@ -7,11 +7,12 @@ import assert from 'node:assert/strict'
 
 import { request } from 'undici'
 
+import { ask } from './ask.ts'
 import { startFaultProxy, type FaultProxy } from './fault-proxy.ts'
 import { serve, type TestGateway } from './gateway.ts'
 import { startIssuer, type TestIssuer } from './issuer.ts'
 import type { Load } from './load.ts'
-import { mixture, strangers } from './mixture.ts'
+import { byKeyOf, bySessionOf, mixture, strangers } from './mixture.ts'
 import { startPostgres, type TestPostgres } from './postgres.ts'
 import { eventually } from './processes.ts'
 import { startRedis, type TestRedis } from './redis.ts'
@@ -39,12 +40,25 @@ export interface Scene extends Neighbours {
   readonly traffic: Load
   /** Answers to everybody else. */
   readonly strangers: Load
+  /** Answers of `/livez`, which waits for nobody: how late the machine is. */
+  readonly control: Load
+  /** Hands out a session or a key; `ask` asks with it, for the status of the answer. */
+  newSession(): Promise<HandedOut>
+  newKey(): Promise<HandedOut>
   /** Sum of the samples of a metric. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>
   /** What `/readyz` says: its status code, and how the components fare. */
   readiness(): Promise<Readonly<Record<string, number | string>>>
   /** Fails when anything happened that must never happen, whatever fails. */
   assertHonest(): void
+}
+
+/** A secret, and a request with it. */
+export interface HandedOut {
+  readonly value: string
+  /** Of a request with it. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly ask: () => Promise<number>
 }
 
 export interface SceneOptions {
@@ -129,6 +143,8 @@ export async function startScene(keep: Keep, options: SceneOptions = {}): Promis
   })
   const asks = await mixture(directory, issuer)
   const traffic = keep(startTraffic(gateway.url, asks, { clients: CLIENTS, rate: options.rate ?? 200 }))
+  const alive = { kind: 'control', path: '/livez' }
+  const control = keep(startTraffic(gateway.probes, () => alive, { clients: 5, rate: 40 }))
   const bad = keep(startTraffic(gateway.url, strangers(issuer), { clients: 2, rate: 10, from: '127.0.0.2' }))
   await eventually('all is warm', () => traffic.answers.slice(-100).filter(({ status }) => status === 200).length > 99)
   return {
@@ -137,6 +153,17 @@ export async function startScene(keep: Keep, options: SceneOptions = {}): Promis
     gateway,
     traffic,
     strangers: bad,
+    control,
+    async newSession() {
+      const { value } = await directory.session('person-1')
+      const headers = { ...bySessionOf(1), Cookie: `heimdall_session=${value}` }
+      return { value, headers, ask: async () => (await ask(gateway, 'GET /session', headers)).status }
+    },
+    async newKey() {
+      const { value } = await directory.apiKey({ subject: 'person-1', permissions: ['orders:read'] })
+      const headers = { ...byKeyOf(1), 'X-API-Key': value }
+      return { value, headers, ask: async () => (await ask(gateway, 'GET /key', headers)).status }
+    },
     metric: async (name, labels) => sample(await gateway.metrics(), name, labels),
     readiness,
     assertHonest() {
