@@ -56,12 +56,14 @@ function anonymous(): number {
 
 /**
  * Bytes that the old generation may take before V8 ends the process. V8 tells only the sum with the young generation,
- * which has three semi-spaces: of 64 MiB when the size of the old one was set by a flag, else of a 32nd of it, at most 64 MiB.
+ * which has three semi-spaces: of a 32nd of the old one, or as large as 64 MiB when its size was set by a flag.
  */
 export function oldGenerationLimit(heapLimit: number, flags: string): number {
-  const semi = /--max[-_]semi[-_]space[-_]size[= ](\d+)/.exec(flags)?.[1]
-  if (semi !== undefined) return heapLimit - 3 * Number(semi) * MiB
-  const young = 3 * 64 * MiB
-  const isSet = /--max[-_]old[-_]space[-_]size/.test(flags)
-  return heapLimit - (isSet ? young : Math.min(young, (heapLimit * 3) / 35))
+  const size = (flag: RegExp) => Number(flags.match(flag)?.at(-1)?.match(/\d+$/)?.[0] ?? NaN) * MiB
+  const old = size(/--max[-_]old[-_]space[-_]size[= ]\d+/g)
+  if (!Number.isNaN(old)) return old
+  const semi = size(/--max[-_]semi[-_]space[-_]size[= ]\d+/g)
+  if (!Number.isNaN(semi)) return heapLimit - 3 * semi
+  const young = flags.includes('percentage') ? heapLimit / 2 : (heapLimit * 3) / 35
+  return heapLimit - Math.min(3 * 64 * MiB, young)
 }

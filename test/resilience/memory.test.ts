@@ -19,12 +19,25 @@ suite('the limit of the old generation', () => {
     { flags: ['--max-old-space-size=128'], limit: 128 },
     { flags: ['--max_old_space_size=1024'], limit: 1024 },
     { flags: ['--max-old-space-size=64', '--max-semi-space-size=4'], limit: 64 },
+    { flags: ['--max-old-space-size=64', '--max-old-space-size=96'], limit: 96 },
   ]
   for (const { flags, limit } of cases) {
     test(`is what ${flags.join(' ')} says`, () => {
       assert.equal(oldGenerationLimit(heapLimit(...flags), flags.join(' ')), limit * MiB)
     })
   }
+
+  test('is never too high when the flag is a percentage', () => {
+    const flags = ['--max-old-space-size-percentage=5']
+    const whole = heapLimit(...flags)
+    const limit = oldGenerationLimit(whole, flags.join(' '))
+    assert.ok(limit <= whole - 3 * 16 * MiB && limit > 0)
+  })
+
+  test('is what remains beside semi-spaces of a known size', () => {
+    const limit = oldGenerationLimit(heapLimit('--max-semi-space-size=16'), '--max-semi-space-size=16')
+    assert.equal(limit, heapLimit('--max-semi-space-size=16') - 48 * MiB)
+  })
 
   test('is never set too high where V8 chose it by the memory of the container', () => {
     // heap_size_limit and old generation as V8 24 divides them, in MiB
