@@ -21,7 +21,7 @@ export interface Reading {
 }
 
 const statusLine = /^HTTP\/1\.[01] ([1-5]\d\d)(?: [^\r\n]*)?$/
-const fieldLine = /^([!#$%&'*+\-.^_`|~\w]+):[ \t]*([^\r\n\0]*?)[ \t]*$/
+const fieldLine = /^([!#$%&'*+\-.^_`|~\w]+):([^\r\n\0]*)$/
 const garbled = Symbol('garbled')
 
 type Taken = { readonly answer: Answer; readonly end: number } | undefined | typeof garbled
@@ -35,12 +35,13 @@ type Taken = { readonly answer: Answer; readonly end: number } | undefined | typ
 export function readAnswers(bytes: Buffer, method: string, closed: boolean): Reading {
   const answers: Answer[] = []
   let rest = bytes
+  let first = true
   while (rest.length > 0) {
-    const first = answers.every(({ status }) => status < 200)
     const taken = take(rest, first && method === 'HEAD', closed)
     if (taken === garbled) return { answers, garbled: true, partial: false }
     if (taken === undefined) return { answers, garbled: closed, partial: true }
     answers.push(taken.answer)
+    if (taken.answer.status >= 200) first = false
     rest = rest.subarray(taken.end)
     if (taken.answer.status === 101) break // what follows is another protocol
   }
@@ -70,9 +71,9 @@ type Length = number | 'chunked' | 'close'
 function lengthOf(lengths: readonly string[], codings: readonly string[]): Length | typeof garbled {
   if (lengths.length + codings.length > 1) return garbled
   const [length, coding] = [lengths[0], codings[0]]
-  if (coding !== undefined) return coding.toLowerCase() === 'chunked' ? 'chunked' : garbled
+  if (coding !== undefined) return /^[ \t]*chunked[ \t]*$/i.test(coding) ? 'chunked' : garbled
   if (length === undefined) return 'close'
-  return /^\d{1,15}$/.test(length) ? Number(length) : garbled
+  return /^[ \t]*\d{1,15}[ \t]*$/.test(length) ? Number(length) : garbled
 }
 
 type TakenBody = { readonly body: Buffer; readonly end: number } | undefined | typeof garbled

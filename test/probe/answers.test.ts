@@ -55,4 +55,14 @@ suite('answers on the wire', () => {
       assert.deepEqual(read(text), { got: [], garbled: false, partial: true })
       assert.equal(read(text, 'GET', true).garbled, true)
     })
+
+  for (const [what, text, garbled] of [
+    ['a field of blanks that is none', `${OK}A:${' '.repeat(2000)}\0\r\n\r\n`, true],
+    ['interim answers without end', 'HTTP/1.1 100\r\n\r\n'.repeat(20_000), false],
+  ] as const)
+    test(`cannot hold up who reads them: ${what}`, () => {
+      const began = performance.now()
+      assert.equal(read(text).garbled, garbled)
+      assert.ok(performance.now() - began < 700, `${performance.now() - began} ms`)
+    })
 })
