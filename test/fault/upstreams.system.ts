@@ -8,7 +8,7 @@ import { halfOpenUpstreams } from './half-open.ts'
 import { namesOfUpstreams } from './names.ts'
 import { upstreamResets } from './resets.ts'
 
-upstreamsAway(100)
+upstreamsAway(50)
 upstreamResets({ failures: 200, races: 5000 })
 halfOpenUpstreams(5)
 namesOfUpstreams()
