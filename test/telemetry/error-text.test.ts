@@ -17,4 +17,9 @@ suite('errorText', () => {
   test('takes what is thrown without being an error', () => {
     assert.equal(errorText('out of paper'), 'out of paper')
   })
+
+  test('moves no cursor with what the other side said, and keeps its lines', () => {
+    const told = new Error('not the CN: \x1b[2J\x07\u009b1m\u202e\n\tnext')
+    assert.equal(errorText(told), 'not the CN: \\u001b[2J\\u0007\\u009b1m\\u202e\n\tnext')
+  })
 })
