@@ -12,6 +12,7 @@ import { request } from 'undici'
 
 import { ask, outcomeOf } from '../support/ask.ts'
 import { serve, type TestGateway } from '../support/gateway.ts'
+import { heapOf, TELLS_HEAP } from '../support/heap.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 import { keeper } from '../support/keeper.ts'
 import { startFlood, startLoad, tally, type Load } from '../support/load.ts'
@@ -184,14 +185,6 @@ ${more}`
   })
 })
 
-/** Prints the size of the heap after a collection, as a log line, on SIGUSR2. */
-const heapProbe = `data:text/javascript,${encodeURIComponent(`
-import { writeSync } from 'node:fs'
-process.on('SIGUSR2', () => {
-  globalThis.gc()
-  writeSync(1, JSON.stringify({ msg: 'heap', bytes: process.memoryUsage().heapUsed }) + '\\n')
-})`)}`
-
 suite('200 reloads', () => {
   const keep = keeper()
 
@@ -208,7 +201,7 @@ limits: { some: { allow: 1000/min, by: client } }
 defaults: { upstream: service, limits: [some] }
 routes:
 ${routes.join('')}`
-    const gateway = keep(await serve(file, { flags: ['--expose-gc', '--import', heapProbe] }))
+    const gateway = keep(await serve(file, { flags: TELLS_HEAP }))
     const generation = async () => sample(await gateway.metrics(), 'heimdall_config_generation')
     const reload = async (times: number) => {
       for (let left = times; left > 0; left -= 1) {
@@ -218,17 +211,10 @@ ${routes.join('')}`
         await ask(gateway, 'GET /r1/x/y')
       }
     }
-    const heap = async () => {
-      const known = gateway.lines.length
-      gateway.child.kill('SIGUSR2')
-      const said = () => gateway.lines.slice(known).find(({ msg }) => msg === 'heap')
-      await eventually('the heap is told', () => said() !== undefined)
-      return Number(said()?.['bytes'])
-    }
     await reload(40)
-    const early = await heap()
+    const early = await heapOf(gateway)
     await reload(200)
-    const grown = (await heap()) - early
+    const grown = (await heapOf(gateway)) - early
     assert.ok(grown < 3 * 1024 ** 2, `the heap grew by ${Math.round(grown / 1024)} KiB`)
   })
 })
