@@ -141,6 +141,8 @@ ${more}`
         await make(file(now.written))
         await eventually(`${way}: version ${now.written}`, async () => (await generation()) === before + 1)
         now.inForce = now.written
+        const decides = ({ versions: [one] }: Heard) => one === String(now.written)
+        await eventually('it decides', () => running.all.some(decides))
         if (way !== 'renamed') continue
         const known = await refusals()
         const [half] = file(99).split('audience')
