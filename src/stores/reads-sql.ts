@@ -7,7 +7,7 @@ import { sql, type RawBuilder } from 'kysely'
 
 import { sortedSet, type Grants } from '#request/principal.ts'
 import { createBreaker } from '#resilience/breaker.ts'
-import { createGathering } from '#resilience/gathering.ts'
+import { createBatching } from '#resilience/batching.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
@@ -18,7 +18,7 @@ const DEADLINE = 450 // milliseconds, so that a caller has its answer within 500
 
 /**
  * Statements under way at once for each kind of question: all of them together are one fewer than a pool has connections,
- * which is left for `ready`. So nobody waits inside the pool, whose line is not fair and takes a pause of ours for a failure.
+ * which is left for `ready`. So nobody waits inside the pool, whose queue is not fair and takes a pause of ours for a failure.
  */
 const CALLS = 3
 const KEYS = 100 // sessions or API keys that one statement asks for
@@ -52,7 +52,7 @@ export function createSqlReads(store: SqlStore, deps: Deps): SqlReads {
     statement: (asked: readonly string[]) => RawBuilder<R>,
     entry: (row: R) => readonly [key: string, record: T],
   ) =>
-    createGathering<string, T | undefined>({
+    createBatching<string, T | undefined>({
       name: query,
       calls: CALLS,
       size: KEYS,
@@ -64,7 +64,7 @@ export function createSqlReads(store: SqlStore, deps: Deps): SqlReads {
       },
     })
 
-  const grantsFor = createGathering<readonly [issuer: string, subject: string], GrantsRecord>({
+  const grantsFor = createBatching<readonly [issuer: string, subject: string], GrantsRecord>({
     name: 'grants',
     calls: CALLS,
     size: 1,

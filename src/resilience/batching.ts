@@ -1,7 +1,7 @@
 /**
- * Gathering: questions that come one by one are put many at a time.
+ * Batching: questions that come one by one are put many at a time.
  *
- * A question goes at once when a call is free; those that come while all calls are under way wait in line and travel
+ * A question goes at once when a call is free; those that come while all calls are under way wait in a queue and travel
  * together in the next. So the work that a crowd makes for the other side does not grow with the crowd, and nobody waits
  * elsewhere: a queue of a driver's own would be neither fair nor able to tell a pause of ours from a failure of the other side.
  *
@@ -9,9 +9,9 @@
  */
 import { CallRefused } from './breaker.ts'
 import { withDeadline } from './deadline.ts'
-import { createLine, type Places, type Waiting } from './line.ts'
+import { createFairQueue, type Places, type Waiting } from './fair-queue.ts'
 
-export interface GatheringOptions<Q, T> {
+export interface BatchingOptions<Q, T> {
   /** Named in errors. */
   readonly name: string
   /** Puts questions, and answers them in the same order; rejects for all of them. */
@@ -20,7 +20,7 @@ export interface GatheringOptions<Q, T> {
   readonly calls: number
   /** Questions in one call. */
   readonly size: number
-  /** Milliseconds that a question waits for its answer, the time in line included. */
+  /** Milliseconds that a question waits for its answer, the time in the queue included. */
   readonly patience: number
   readonly places: Places
 }
@@ -35,14 +35,14 @@ interface Question<Q, T> extends Waiting {
  * Asks one question.
  *
  * @param stranger the client who asks for something never heard of
- * @throws CallRefused when the line is full, DeadlineExceeded after the patience, else what the call threw
+ * @throws CallRefused when the queue is full, DeadlineExceeded after the patience, else what the call threw
  */
-export type Gathering<Q, T> = (asked: Q, stranger?: string) => Promise<T>
+export type Batching<Q, T> = (asked: Q, stranger?: string) => Promise<T>
 
-/** Makes a gathering. */
-export function createGathering<Q, T>(options: GatheringOptions<Q, T>): Gathering<Q, T> {
+/** Makes the function that asks. */
+export function createBatching<Q, T>(options: BatchingOptions<Q, T>): Batching<Q, T> {
   const { name, put, calls, size, patience, places } = options
-  const line = createLine<Question<Q, T>>(places)
+  const queue = createFairQueue<Question<Q, T>>(places)
   let underWay = 0
 
   const call = async (questions: readonly Question<Q, T>[]) => {
@@ -59,15 +59,15 @@ export function createGathering<Q, T>(options: GatheringOptions<Q, T>): Gatherin
   }
 
   const proceed = () => {
-    for (; underWay < calls && line.length > 0; underWay += 1) void call(line.take(size))
+    for (; underWay < calls && queue.length > 0; underWay += 1) void call(queue.take(size))
   }
 
   return (asked, stranger) =>
     withDeadline(name, patience, (signal) => {
       const { promise, resolve, reject } = Promise.withResolvers<T>()
       const question = { asked, stranger, answer: resolve, fail: reject }
-      if (!line.join(question)) return Promise.reject(new CallRefused(name, 'busy'))
-      signal.addEventListener('abort', () => line.leave(question), { once: true })
+      if (!queue.join(question)) return Promise.reject(new CallRefused(name, 'busy'))
+      signal.addEventListener('abort', () => queue.leave(question), { once: true })
       proceed()
       return promise
     })

@@ -1,8 +1,8 @@
 /**
- * A line of those who wait for their turn: bounded, and fair to who is known.
+ * A queue of those who wait for their turn: bounded, and fair to who is known.
  *
  * What is known goes before strangers, strangers leave some places free, and no stranger holds more than a share of them:
- * so neither one client nor a crowd of them, asking for things made up, keeps the others out of the line.
+ * so neither one client nor a crowd of them, asking for things made up, keeps the others out of the queue.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface Waiting {
   readonly stranger: string | undefined
 }
 
-export interface Line<W extends Waiting> {
+export interface FairQueue<W extends Waiting> {
   /** Takes a place at the end; false when there is none for this one. */
   join(one: W): boolean
   /** Gives the place up, if it is still held. */
@@ -30,8 +30,8 @@ export interface Places {
   readonly each: number
 }
 
-/** Makes an empty line. */
-export function createLine<W extends Waiting>({ all, strangers: most, each }: Places): Line<W> {
+/** Makes an empty queue. */
+export function createFairQueue<W extends Waiting>({ all, strangers: most, each }: Places): FairQueue<W> {
   const known = new Set<W>()
   const strangers = new Set<W>()
   const held = new Map<string, number>()

@@ -4,9 +4,9 @@ import { suite, test } from 'node:test'
 
 import { CallRefused } from '#resilience/breaker.ts'
 import { DeadlineExceeded } from '#resilience/deadline.ts'
-import { createGathering, type GatheringOptions } from '#resilience/gathering.ts'
+import { createBatching, type BatchingOptions } from '#resilience/batching.ts'
 
-type Options = GatheringOptions<number, string>
+type Options = BatchingOptions<number, string>
 
 /** Calls that end when they are told to. */
 function make(options: Partial<Options> = {}) {
@@ -17,12 +17,12 @@ function make(options: Partial<Options> = {}) {
     return end.promise
   }
   const places = { all: 10, strangers: 8, each: 4 }
-  const ask = createGathering({ name: 'names', put, calls: 2, size: 3, patience: 5000, places, ...options })
+  const ask = createBatching({ name: 'names', put, calls: 2, size: 3, patience: 5000, places, ...options })
   const answer = (index: number) => calls[index]?.end.resolve(calls[index]?.asked.map((one) => `name ${one}`) ?? [])
   return { ask, calls, answer, asked: () => calls.map(({ asked }) => asked) }
 }
 
-suite('gathering', () => {
+suite('batching', () => {
   test('puts a question at once while a call is free, and those that wait together', async () => {
     const { ask, answer, asked } = make()
     const answers = [1, 2, 3, 4, 5, 6].map((one) => ask(one))
