@@ -9,7 +9,7 @@ import { request } from 'undici'
 
 import { ask } from './ask.ts'
 import { startFaultProxy, type FaultProxy } from './fault-proxy.ts'
-import { serve, type TestGateway } from './gateway.ts'
+import { serve, type ServeOptions, type TestGateway } from './gateway.ts'
 import { startIssuer, type TestIssuer } from './issuer.ts'
 import type { Load } from './load.ts'
 import { byKeyOf, bySessionOf, mixture, strangers } from './mixture.ts'
@@ -66,6 +66,8 @@ export interface SceneOptions {
   readonly rate?: number
   /** Arguments of the Redis server. */
   readonly redis?: readonly string[]
+  /** How the gateway is started. */
+  readonly gateway?: ServeOptions
 }
 
 type Endable = { end?(): Promise<unknown>; stop?(): Promise<unknown>; close?(): Promise<unknown> }
@@ -84,7 +86,8 @@ grace: 2s
 stores:
   redis: "redis://127.0.0.1:${redis.port}"
   postgres: "postgres://gateway@127.0.0.1:${postgres.port}/postgres"
-upstreams: { service: "http://127.0.0.1:${service.port}" }
+upstreams:
+  service: { targets: ["http://127.0.0.1:${service.port}"], timeout: { connect: 500ms, headers: 2s, idle: 2s }, breaker: { open_for: 1s } }
 authenticators:
   acme:
     jwt: { issuer: "${issuer}", audience: orders-api, jwks_url: "http://127.0.0.1:${keys.port}/jwks", cooldown: 1s, refresh: 1s }
@@ -130,7 +133,7 @@ export async function startScene(keep: Keep, options: SceneOptions = {}): Promis
   const neighbours = await startNeighbours(keep, options.redis)
   const proxies = await startProxies(keep, neighbours)
   const { issuer, service, directory } = neighbours
-  const gateway = keep(await serve(sceneFile(proxies, issuer.name)))
+  const gateway = keep(await serve(sceneFile(proxies, issuer.name), options.gateway))
   const readiness = async () => {
     const { statusCode, body } = await request(`${gateway.probes}/readyz`)
     const { components } = (await body.json()) as { components: Record<string, { status: string }> }
