@@ -12,7 +12,7 @@ import { deny, type Deny } from '#request/verdict.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
-import { Condition } from './condition.ts'
+import { Condition } from './overload/condition.ts'
 
 /** How much is taken on. */
 export interface OverloadLimits {
@@ -41,16 +41,17 @@ export interface OverloadDeps {
   readonly limits: () => OverloadLimits
   /** Requests being answered now. */
   readonly inFlight: () => number
-  readonly metrics: Pick<
-    Metrics,
-    'overloadState' | 'overloadShed' | 'inFlightAllowed' | 'memoryUsed' | 'eventLoopLag' | 'connectionsOpen'
-  >
+  readonly metrics: Pick<Metrics, 'overloadState' | 'overloadShed' | 'inFlightAllowed' | 'memoryUsed' | 'eventLoopLag'>
   readonly log: Logger
 }
 
 const FEW = 8 // requests that are always let in
 const STRAINED = 0.9 // share of `memory` from which on it is spared
 const PATIENCE = 2 // samples in a row: one late sample may be a pause of the machine
+
+/** What requests are refused for; each is a limit of the file. */
+const reasons = ['connections', 'in_flight', 'memory', 'delay'] as const
+type Reason = (typeof reasons)[number]
 
 export class Overload {
   #deps: OverloadDeps
@@ -60,16 +61,14 @@ export class Overload {
   #cause: 'memory' | 'delay' | undefined
   #late = 0
   #isCritical = false
-  readonly #conditions: Readonly<
-    Record<'connections' | 'in_flight' | 'memory' | 'delay' | 'memory_strained', Condition>
-  >
+  readonly #conditions: Readonly<Record<Reason | 'memory_strained', Condition>>
 
   constructor(deps: OverloadDeps) {
     const condition = (reason: string) => new Condition(reason, deps)
     this.#deps = deps
     this.#limits = deps.limits()
     this.#allowed = this.#limits.in_flight
-    for (const reason of ['connections', 'in_flight', 'memory', 'delay']) deps.metrics.overloadShed.inc({ reason }, 0)
+    for (const reason of reasons) deps.metrics.overloadShed.inc({ reason }, 0)
     this.#conditions = {
       connections: condition('connections'),
       in_flight: condition('in_flight'),
@@ -90,7 +89,7 @@ export class Overload {
     return this.#refusal('connections')
   }
 
-  #refusal(reason: 'connections' | 'in_flight' | 'memory' | 'delay'): Deny {
+  #refusal(reason: Reason): Deny {
     this.#conditions[reason].refuse()
     this.#deps.metrics.overloadShed.inc({ reason })
     return deny('overloaded', reason)

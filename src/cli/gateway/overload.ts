@@ -7,11 +7,11 @@ import type { Config } from '#config/config.ts'
 import type { Component } from '#http/health.ts'
 import { createRelief } from '#http/relief.ts'
 import type { HttpServer } from '#http/server.ts'
-import { capacityOf } from '#resilience/capacity.ts'
-import { createCollector } from '#resilience/collector.ts'
-import { createMemories, type Memories } from '#resilience/memory.ts'
+import { capacityOf } from '#resilience/overload/capacity.ts'
+import { createGarbageCollector } from '#resilience/overload/garbage-collector.ts'
+import { createMemories, type Memories } from '#resilience/overload/memory.ts'
 import type { Overload, OverloadLimits } from '#resilience/overload.ts'
-import { startSampling } from '#resilience/sampling.ts'
+import { startSampling } from '#resilience/overload/sampling.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 import { mostOpenFiles } from '#telemetry/process.ts'
@@ -63,7 +63,7 @@ export function guardListener({ means, limits, overload, clients, metrics, log }
   log.info({ connections, in_flight, open_files: means.files }, 'overload limits')
   const most = () => limits().connections
   const now = () => performance.now()
-  const relieve = createRelief({ overload, clients, most, collect: createCollector(), now })
+  const relieve = createRelief({ overload, clients, most, collect: createGarbageCollector(), now })
   relieve()
   return startSampling(means.memories, (sample) => {
     overload.sample(sample)

@@ -13,7 +13,7 @@ import { runInNewContext } from 'node:vm'
  * Makes a function that collects all garbage and gives its pages back: any other kind of collection keeps them.
  * It pauses the process for some 100 ms per 200 MB of what is alive.
  */
-export function createCollector(): () => void {
+export function createGarbageCollector(): () => void {
   setFlagsFromString('--expose-gc') // only for contexts made from now on: nobody else gets to see `gc`
   const collect: unknown = runInNewContext('gc')
   setFlagsFromString('--no-expose-gc')

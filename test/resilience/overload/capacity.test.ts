@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 
-import { capacityOf } from '#resilience/capacity.ts'
+import { capacityOf } from '#resilience/overload/capacity.ts'
 
 const MiB = 1024 * 1024
 const memories = (heap: number, resident: number, used = 64) => ({

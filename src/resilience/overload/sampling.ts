@@ -4,7 +4,7 @@
  * @module
  */
 import type { Memories } from './memory.ts'
-import type { Sample } from './overload.ts'
+import type { Sample } from '../overload.ts'
 
 const EVERY = 100 // milliseconds: 1 Gbit/s fills 12 MB meanwhile
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { suite, test } from 'node:test'
 
-import { containerUsage } from '#resilience/container.ts'
-import { createCollector } from '#resilience/collector.ts'
-import { createMemories, oldGenerationLimit } from '#resilience/memory.ts'
+import { containerUsage } from '#resilience/overload/container.ts'
+import { createGarbageCollector } from '#resilience/overload/garbage-collector.ts'
+import { createMemories, oldGenerationLimit } from '#resilience/overload/memory.ts'
 
 const MiB = 1024 * 1024
 
@@ -57,7 +57,7 @@ suite('the limit of the old generation', () => {
 suite('the memories of a process', () => {
   test('fill as it keeps things, and empty when garbage is collected', () => {
     const { heap, resident } = createMemories('')
-    const collect = createCollector()
+    const collect = createGarbageCollector()
     collect()
     const before = { heap: heap.used(), resident: resident.used() }
     let kept: unknown[] | undefined = Array.from({ length: 400_000 }, (_, index) => ({ index, text: `text ${index}` }))
@@ -80,7 +80,7 @@ suite('the memories of a process', () => {
   })
 
   test('do not show the collector to anybody else', () => {
-    createCollector()
+    createGarbageCollector()
     assert.equal('gc' in globalThis, false)
   })
 })
