@@ -20,14 +20,16 @@ import { startSentinels } from '../support/redis-sentinel.ts'
 import { startRedis } from '../support/redis.ts'
 import { counterContract } from './counter.ts'
 
-const kinds: Readonly<Record<string, () => Promise<{ readonly url: string; stop(): Promise<unknown> }>>> = {
-  'one Redis': startRedis,
-  'a Redis of Sentinels': startSentinels,
-  'a Redis Cluster': startCluster,
+type Start = () => Promise<{ readonly url: string; stop(): Promise<unknown> }>
+
+const kinds: Readonly<Record<string, Start>> = {
+  'one Redis': () => startRedis(),
+  'a Redis of Sentinels': () => startSentinels(),
+  'a Redis Cluster': () => startCluster(),
 }
 
-for (const [name, start] of Object.entries(kinds))
-  suite(name, { skip: noCluster }, () => {
+const contract = (name: string, start: Start) =>
+  suite(name, { concurrency: 1 }, () => {
     const keep = keeper()
     let store: RedisStore
     const cache = () => createSharedCache(store)
@@ -81,3 +83,7 @@ for (const [name, start] of Object.entries(kinds))
       await assert.rejects(cache().read('k'), CallRefused)
     })
   })
+
+suite('Redis of every kind', { skip: noCluster, concurrency: true }, () => {
+  for (const [name, start] of Object.entries(kinds)) contract(name, start)
+})

@@ -153,7 +153,7 @@ routes:
         { total: tokens.count + fromCaches.length, failed: tokens.failed },
       )
 
-      const slack = SLACK + seen.late
+      const slack = SLACK + 2 * seen.late
       assert.deepEqual(tokens.outcomes, { 200: tokens.count })
       assert.ok(tokens.p99 <= base.p99 + slack, `p99 ${tokens.p99} ms, ${base.p99} before`)
       for (const { status, code, retryAfter } of refused)
@@ -161,7 +161,7 @@ routes:
       assert.ok(refused.length > 0)
       assert.ok(fromCaches.every(({ at }) => at < seen.gone + FRESH))
       assert.ok(most <= READ + statsOf(seen.before).most + slack, `${most} ms`)
-      assert.ok(seen.recovered <= BACK, `${seen.recovered} ms`)
+      assert.ok(seen.recovered <= BACK + slack, `${seen.recovered} ms`)
 
       assert.equal(await outcomeOfSession(over.value, 'over'), '401 invalid_session')
       const fresh = await newSessionIn(primary, 'fresh', 60_000)

@@ -40,8 +40,17 @@ const CALM = 1000 // milliseconds without a failure that count as recovery
 const LONGEST_RECOVERY = 15_000
 
 /** Lives through it. */
-export async function liveThroughTakeover({ answers }: Load, { begin, end, between }: Takeover): Promise<Seen> {
+export async function liveThroughTakeover(traffic: Load, takeover: Takeover): Promise<Seen> {
   const measured = await measureMachine()
+  try {
+    const seen = await watch(traffic, takeover)
+    return { ...seen, late: await measured() }
+  } finally {
+    await measured()
+  }
+}
+
+async function watch({ answers }: Load, { begin, end, between }: Takeover): Promise<Omit<Seen, 'late'>> {
   const [first, start] = [answers.length, performance.now()]
   await sleep(BEFORE)
   const going = performance.now()
@@ -62,7 +71,6 @@ export async function liveThroughTakeover({ answers }: Load, { begin, end, betwe
     gone,
     taken: there - gone,
     recovered: spoilt() - there,
-    late: await measured(),
   }
 }
 
@@ -72,10 +80,12 @@ async function measureMachine(): Promise<() => Promise<number>> {
   delays.enable()
   const service = await startService((_, response) => void response.end())
   const control = startTraffic(service.url, () => ({ kind: 'control', path: '/' }), { clients: 5, rate: 40 })
-  return async () => {
+  let ended: Promise<number> | undefined
+  const end = async () => {
     delays.disable()
     const { most } = statsOf(await control.stop())
     await service.close()
     return Math.max(delays.max / 1e6, 2 * most)
   }
+  return () => (ended ??= end())
 }
