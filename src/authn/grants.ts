@@ -6,7 +6,7 @@
 import { z } from 'zod'
 
 import type { StalePolicy } from '#cache/freshness.ts'
-import { sharedList } from '#cache/shared-list.ts'
+import { internedList } from '#cache/interned-list.ts'
 import type { Answer } from '#cache/tiered.ts'
 import type { Evidence } from '#request/evidence.ts'
 import type { Grants, Principal } from '#request/principal.ts'
@@ -79,8 +79,8 @@ function withGrants(
   sources: readonly Grants[],
   permissionsOf: ReadonlyMap<string, readonly string[]>,
 ): Principal {
-  const roles = sharedList(sources.flatMap((source) => source.roles))
-  const permissions = sharedList([
+  const roles = internedList(sources.flatMap((source) => source.roles))
+  const permissions = internedList([
     ...sources.flatMap((source) => source.permissions),
     ...roles.flatMap((role) => permissionsOf.get(role) ?? []),
   ])

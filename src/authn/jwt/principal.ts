@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { sharedList } from '#cache/shared-list.ts'
+import { internedList } from '#cache/interned-list.ts'
 import { readClaim, type ClaimSet } from '#request/claims.ts'
 import type { Principal } from '#request/principal.ts'
 import { deny, pass, type Verdict } from '#request/verdict.ts'
@@ -70,7 +70,7 @@ function address(email: string | undefined): string | undefined {
 }
 
 function scopesOf({ scope, scp }: JsonObject): readonly string[] {
-  return sharedList([...words(scope), ...words(scp)])
+  return internedList([...words(scope), ...words(scp)])
 }
 
 /** `scope` is words with a space between (RFC 8693 §4.2), `scp` such a text or a list. */
@@ -81,7 +81,7 @@ function words(scope: unknown): readonly string[] {
 /** A list of texts; scopes count as such a list where the file maps them to permissions or roles. */
 function listAt(claims: JsonObject, path: string): readonly string[] {
   const value = readClaim(claims, path)
-  return path === 'scope' || path === 'scp' ? sharedList(words(value)) : texts(value)
+  return path === 'scope' || path === 'scp' ? internedList(words(value)) : texts(value)
 }
 
 function text(value: unknown): string | undefined {
@@ -90,7 +90,7 @@ function text(value: unknown): string | undefined {
 
 function texts(value: unknown): readonly string[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value]
-  return sharedList(list.filter((one) => typeof one === 'string' && one !== '') as string[])
+  return internedList(list.filter((one) => typeof one === 'string' && one !== '') as string[])
 }
 
 /** The depth is bounded by the parser. */

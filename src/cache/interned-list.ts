@@ -1,5 +1,5 @@
 /**
- * Equal lists as one object: of a hundred thousand identities, most have the roles and permissions of many others.
+ * Interning: equal lists are one object. Of a hundred thousand identities, most have the roles and permissions of many others.
  *
  * @module
  */
@@ -11,7 +11,7 @@ const LONGEST = 1024 // characters as JSON: longer lists are rarely equal
 const lists = new LRUCache<string, readonly string[]>({ max: MOST })
 
 /** The frozen list of these texts, sorted and without duplicates; usually the same object for equal texts. */
-export function sharedList(values: readonly string[]): readonly string[] {
+export function internedList(values: readonly string[]): readonly string[] {
   const list = Object.freeze([...new Set(values)].sort())
   const key = JSON.stringify(list)
   if (key.length > LONGEST) return list
