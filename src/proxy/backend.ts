@@ -13,7 +13,7 @@ import { errorText } from '#telemetry/error-text.ts'
 import { silent, type Logger } from '#telemetry/log.ts'
 
 import { createConnector, isAddress } from './connector.ts'
-import { askSystem, Name, type NameOptions } from './name.ts'
+import { askSystem, Hostname, type HostnameOptions } from './hostname.ts'
 
 /** What makes two targets the same one across reloads. */
 export interface BackendOptions {
@@ -30,7 +30,7 @@ export interface BackendOptions {
 }
 
 /** What all backends share; the system resolves names unless told otherwise. */
-export interface BackendParts extends Partial<Pick<NameOptions, 'resolve' | 'freshFor'>> {
+export interface BackendParts extends Partial<Pick<HostnameOptions, 'resolve' | 'freshFor'>> {
   readonly log?: Logger
 }
 
@@ -58,7 +58,7 @@ export class Backend {
   /** Whether balancing leaves it out for now. */
   ejected = false
   #options: BackendOptions
-  #hostname: Name | undefined
+  #hostname: Hostname | undefined
   #pool: Pool
   /** Pools of addresses that the name no longer has, until their last answers are out. */
   #left = new Set<Pool>()
@@ -127,9 +127,9 @@ export class Backend {
     await Promise.all([this.#pool.destroy(), this.#single?.destroy(), ...[...this.#left].map((pool) => pool.destroy())])
   }
 
-  #follow(hostname: string, { resolve = askSystem, freshFor, log = silent }: BackendParts): Name {
+  #follow(hostname: string, { resolve = askSystem, freshFor, log = silent }: BackendParts): Hostname {
     const facts = { upstream: this.#options.upstream, target: this.name }
-    return new Name(hostname, {
+    return new Hostname(hostname, {
       resolve,
       ...(freshFor !== undefined && { freshFor }),
       moved: (addresses) => {

@@ -17,7 +17,7 @@ export type Resolve = (name: string) => Promise<readonly LookupAddress[]>
 /** Asks the system, as its configuration says: hosts file, search domains, DNS. */
 export const askSystem: Resolve = (name) => lookup(name, { all: true })
 
-export interface NameOptions {
+export interface HostnameOptions {
   readonly resolve: Resolve
   /** Milliseconds an answer counts; 5 s unless told otherwise. */
   readonly freshFor?: number
@@ -34,11 +34,11 @@ const SETTLED = 60_000 // milliseconds between moves to addresses of which some 
 
 type Answer = (error: Error | null, addresses: LookupAddress[]) => void
 
-export class Name {
+export class Hostname {
   /** True while the last good answer stands in for a newer one. */
   failing = false
   #name: string
-  #options: NameOptions
+  #options: HostnameOptions
   #known: readonly LookupAddress[] = []
   /** Addresses that connections may have. */
   #used = new Set<string>()
@@ -48,7 +48,7 @@ export class Name {
   #askedAt = 0
   #turn = 0
 
-  constructor(name: string, options: NameOptions) {
+  constructor(name: string, options: HostnameOptions) {
     this.#name = name
     this.#options = options
   }

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { suite, test } from 'node:test'
 
-import { Name } from '#proxy/name.ts'
+import { Hostname } from '#proxy/hostname.ts'
 import { silent } from '#telemetry/log.ts'
 
 import { startForwarder } from '../support/forwarder.ts'
@@ -34,7 +34,7 @@ function createZone(...addresses: string[]) {
 /** The name, what it told, and one look-up as `net.connect` makes it. */
 function follow(zone: ReturnType<typeof createZone>, freshFor = 0) {
   const told: string[] = []
-  const name = new Name('service.test', {
+  const name = new Hostname('service.test', {
     resolve: zone.resolve,
     freshFor,
     moved: (addresses) => void told.push(`moved ${addresses.join(' ')}`),
