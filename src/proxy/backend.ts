@@ -41,6 +41,8 @@ const MOST_WAITING = 1024
 const KEEP_ALIVE = 4000 // milliseconds idle: below what servers grant, so that few connections are found closed
 
 export class Backend {
+  /** Name of its upstream in the file. */
+  readonly upstream: string
   /** `http://10.0.0.7:3000`: for logs and the access line. */
   readonly name: string
   /** Value of `Host` under `host: upstream`. */
@@ -68,6 +70,7 @@ export class Backend {
   constructor(options: BackendOptions, parts: BackendParts = {}) {
     const url = new URL(options.url)
     this.#options = options
+    this.upstream = options.upstream
     this.name = url.origin
     this.authority = url.host
     this.prefix = url.pathname.replace(/\/+$/, '')
@@ -128,7 +131,7 @@ export class Backend {
   }
 
   #follow(hostname: string, { resolve = askSystem, freshFor, log = silent }: BackendParts): Hostname {
-    const facts = { upstream: this.#options.upstream, target: this.name }
+    const facts = { upstream: this.upstream, target: this.name }
     return new Hostname(hostname, {
       resolve,
       ...(freshFor !== undefined && { freshFor }),

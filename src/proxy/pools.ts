@@ -21,12 +21,11 @@ type PoolMetrics = Pick<Metrics, 'upstreamConnections' | 'upstreamUnresolved' | 
 /** Makes the registry; what the metrics say of backends is collected from it on every scrape. */
 export function createPools(metrics: PoolMetrics, parts: BackendParts = {}): Pools {
   const backends = new Map<string, Backend>()
-  const upstreams = new Map<Backend, string>()
   const { upstreamConnections, upstreamUnresolved, upstreamEjected } = metrics
 
-  Object.assign(upstreamConnections, { collect: () => collectConnections(upstreamConnections, upstreams) })
-  const count = (gauge: Metrics['upstreamEjected'], counts: (backend: Backend) => boolean) =>
-    Object.assign(gauge, { collect: () => collectCount(gauge, upstreams, counts) })
+  Object.assign(upstreamConnections, { collect: () => collectConnections(upstreamConnections, backends.values()) })
+  const count = (gauge: CountGauge, counts: (backend: Backend) => boolean) =>
+    Object.assign(gauge, { collect: () => collectCount(gauge, backends.values(), counts) })
   count(upstreamUnresolved, (backend) => backend.unresolved)
   count(upstreamEjected, (backend) => backend.ejected)
 
@@ -36,7 +35,6 @@ export function createPools(metrics: PoolMetrics, parts: BackendParts = {}): Poo
       const key = JSON.stringify([upstream, url, ca, connections, connectTimeout])
       const backend = backends.get(key) ?? new Backend(options, parts)
       backends.set(key, backend)
-      upstreams.set(backend, upstream)
       return backend
     },
     retain(inUse) {
@@ -44,7 +42,6 @@ export function createPools(metrics: PoolMetrics, parts: BackendParts = {}): Poo
       for (const [key, backend] of backends) {
         if (kept.has(backend)) continue
         backends.delete(key)
-        upstreams.delete(backend)
         void backend.retire()
       }
     },
@@ -54,21 +51,19 @@ export function createPools(metrics: PoolMetrics, parts: BackendParts = {}): Poo
   }
 }
 
-function collectConnections(gauge: Metrics['upstreamConnections'], upstreams: ReadonlyMap<Backend, string>): void {
+type CountGauge = Metrics['upstreamEjected' | 'upstreamUnresolved']
+
+function collectConnections(gauge: Metrics['upstreamConnections'], backends: Iterable<Backend>): void {
   gauge.reset()
-  for (const [backend, upstream] of upstreams) {
-    const { connected, running, pending } = backend.stats
+  for (const { upstream, stats } of backends) {
+    const { connected, running, pending } = stats
     gauge.inc({ upstream, state: 'connected' }, connected)
     gauge.inc({ upstream, state: 'running' }, running)
     gauge.inc({ upstream, state: 'pending' }, pending)
   }
 }
 
-function collectCount(
-  gauge: Metrics['upstreamEjected'],
-  upstreams: ReadonlyMap<Backend, string>,
-  counts: (backend: Backend) => boolean,
-): void {
+function collectCount(gauge: CountGauge, backends: Iterable<Backend>, counts: (backend: Backend) => boolean): void {
   gauge.reset()
-  for (const [backend, upstream] of upstreams) gauge.inc({ upstream }, counts(backend) ? 1 : 0)
+  for (const backend of backends) gauge.inc({ upstream: backend.upstream }, counts(backend) ? 1 : 0)
 }
