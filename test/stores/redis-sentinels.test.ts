@@ -77,7 +77,7 @@ suite('a Redis of Sentinels', { skip: noRedis, concurrency: true }, () => {
     keep({ close: () => Promise.resolve(store.close()) })
     const port = async () => {
       const info = await store.run('info', (client) => client.info('server')).catch(() => '')
-      return Number(/tcp_port:(\d+)/.exec(String(info))?.[1])
+      return Number(/tcp_port:(\d+)/.exec(info)?.[1])
     }
     return { store, sentinels, port }
   }

@@ -74,17 +74,21 @@ export async function startCluster(tls?: ServerTls): Promise<TestCluster> {
 
 async function startNode(folder: string, tls?: ServerTls): Promise<TestRedis> {
   const [port, bus] = [await steadyPort(), await steadyPort()]
-  return startRedis(
-    [
-      ...['--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${port}.conf`, '--dir', folder],
-      ...['--dbfilename', `${port}.rdb`],
-      ...['--cluster-port', String(bus), '--cluster-node-timeout', String(NODE_TIMEOUT)],
-      ...['--cluster-require-full-coverage', 'no', '--cluster-replica-validity-factor', '0'],
-      ...(tls ? ['--tls-cluster', 'yes', '--tls-replication', 'yes'] : []),
-      ...['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'],
-    ],
-    { port, tls },
-  )
+  const settings = {
+    'cluster-enabled': 'yes',
+    'cluster-config-file': `nodes-${port}.conf`,
+    dir: folder,
+    dbfilename: `${port}.rdb`,
+    'cluster-port': String(bus),
+    'cluster-node-timeout': String(NODE_TIMEOUT),
+    'cluster-require-full-coverage': 'no',
+    'cluster-replica-validity-factor': '0',
+    ...(tls && { 'tls-cluster': 'yes', 'tls-replication': 'yes' }),
+    'repl-diskless-sync-delay': '0',
+    'repl-ping-replica-period': '1',
+  }
+  const options = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
+  return startRedis(options, { port, tls })
 }
 
 /** Slots by who has them, the primary first. */
