@@ -110,6 +110,8 @@ export function createTunnels({ metrics, log, clock, rhythm = RHYTHM }: TunnelsD
   const ask = async (entry: Entry): Promise<void> => {
     asking += 1
     entry.asksAt = Infinity
+    entries.delete(entry) // to the end of the line: when answers are slow, each has its turn before the first asks again
+    entries.add(entry)
     try {
       const verdict = entry.again()
       hear(entry, verdict instanceof Promise ? await verdict : verdict)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, Socket, type AddressInfo } from 'node:net'
 import { after, suite, test } from 'node:test'
 
 import { closeFrame } from '#proxy/frames.ts'
@@ -52,6 +52,27 @@ async function joined(again: TunnelOptions['again'] = () => passed, rhythm = FAS
 }
 
 suite('an open tunnel', () => {
+  test('has its turn when many ask and answers are slow', async (t) => {
+    const asked = new Map<number, number>()
+    const waiting: ((verdict: Verdict<unknown>) => void)[] = []
+    const tunnels = createTunnels({ metrics: createMetrics(), log: silent, clock: () => 0, rhythm: FAST })
+    t.after(() => tunnels.drain())
+    for (let name = 0; name < 200; name += 1) {
+      const again = () => {
+        asked.set(name, (asked.get(name) ?? 0) + 1)
+        return new Promise<Verdict<unknown>>((resolve) => waiting.push(resolve))
+      }
+      const [client, upstream] = [new Socket(), new Socket()]
+      tunnels.open({ client, upstream, expiresAt: undefined, again, ended: () => {} })
+    }
+    for (let round = 0; round < 12 && asked.size < 200; round += 1) {
+      await until(() => waiting.length > 0, 'questions')
+      await new Promise((resolve) => setTimeout(resolve, 3 * FAST.every)) // the first would ask again by now
+      for (const answer of waiting.splice(0)) answer(passed)
+    }
+    assert.equal(asked.size, 200, 'every one was asked')
+  })
+
   test('stays while its handshake would be let through, asking again and again', async () => {
     let asked = 0
     const { open, ends, client, service, tunnels } = await joined(() => {
