@@ -134,7 +134,12 @@ export function refusalContext(decision: Decision, denial: Deny): RefusalContext
   }
 }
 
-function tell(decision: Decision, { req, serving, teller, began }: Exchange, ended: Ended): void {
+/** Writes down how it ended. */
+export function tell(
+  decision: Decision,
+  { req, serving, teller, began }: Pick<Exchange, 'req' | 'serving' | 'teller' | 'began'>,
+  ended: Ended,
+): void {
   teller.end(
     { method: req.method ?? '', url: req.url ?? '', began },
     decision,

@@ -14,9 +14,9 @@ import { refuseSocket } from '#http/respond.ts'
 import { denials } from '#request/denial.ts'
 import { deny, type Deny } from '#request/verdict.ts'
 
-import { abandon, forwardPlan, rawRequest, refusalContext, type HandlerDeps } from './handler.ts'
+import { abandon, forwardPlan, rawRequest, refusalContext, tell, type HandlerDeps } from './handler.ts'
 import type { Serving } from './serving.ts'
-import type { Ended, Teller } from './tell.ts'
+import type { Teller } from './tell.ts'
 import type { Tunnels } from './tunnels.ts'
 import { upgrade } from './upgrade.ts'
 
@@ -70,13 +70,4 @@ function refusalOf(decision: Refused | Answered): Deny {
 function end(decision: Permitted | Refused | Answered, exchange: Exchange, denial: Deny): void {
   refuseSocket(exchange.socket, denial, refusalContext(decision, denial))
   tell(decision, exchange, { denial, status: denials[denial.code].status })
-}
-
-function tell(decision: Decision, { req, serving, teller, began }: Exchange, ended: Ended): void {
-  teller.end(
-    { method: req.method ?? '', url: req.url ?? '', began },
-    decision,
-    serving.metricsOf(decision.route),
-    ended,
-  )
 }
