@@ -60,8 +60,11 @@ suite('versions of the file', () => {
     assert.equal((await versions.component.check()).status, 'degraded')
     assert.match(await metrics.registry.metrics(), /^heimdall_config_reloads_total\{outcome="refused"\} 1$/m)
 
+    const [upstream] = versions.current.upstreams
     broken = false
     versions.reload()
+    assert.ok(upstream)
+    assert.equal(versions.current.upstreams[0], upstream, 'a block that stays the same stays the same upstream')
     assert.equal(versions.config.routes[0]?.path, '/new')
     assert.equal((await versions.component.check()).status, 'up')
   })
