@@ -17,22 +17,10 @@ import { sample } from '../support/samples.ts'
 import { startService, type Service } from '../support/service.ts'
 import { newSigner, token } from '../support/tokens.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
+import { handshake, SWITCHING } from '../support/websocket.ts'
 import { until } from '../support/wire.ts'
 
-const HANDSHAKE = [
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-]
-const ACCEPTED = [
-  'HTTP/1.1 101 Switching Protocols',
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
-  '',
-  '',
-].join('\r\n')
+const HANDSHAKE = Object.entries(handshake).map(([name, value]) => `${name}: ${value}`)
 
 const get = (path: string, lines: readonly string[] = []) =>
   [`GET ${path} HTTP/1.1`, 'Host: gateway.test', ...lines, '', ''].join('\r\n')
@@ -100,7 +88,7 @@ routes:
   ] as const)
     test(`${name} behind an unanswered request is answered with the end of the connection, never out of turn`, async () => {
       upstream.answer = (request, { socket }) =>
-        void (request.header('upgrade') !== undefined && socket.write(ACCEPTED))
+        void (request.header('upgrade') !== undefined && socket.write(SWITCHING))
       const client = await connectRaw(gateway.port)
       const seen = upstream.requests.length
       client.send(get('/first'))
@@ -120,7 +108,7 @@ routes:
     test(`a client that leaves by ${how} during the decision on its upgrade leaves no tunnel behind`, async () => {
       upstream.answer = (_, connection) => {
         connection.staysOpen = true
-        connection.socket.write(ACCEPTED)
+        connection.socket.write(SWITCHING)
       }
       publish = []
       const waiting = await serve(config())
