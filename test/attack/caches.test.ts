@@ -17,7 +17,7 @@ import { noPostgres } from '../support/postgres.ts'
 import { connectRaw } from '../support/raw-client.ts'
 import { noRedis } from '../support/redis.ts'
 import { token } from '../support/tokens.ts'
-import { startTwins, type Twins } from '../support/twins.ts'
+import { startPair, type GatewayPair } from '../support/gateway-pair.ts'
 import { startUpstream, type Answer } from '../support/upstream.ts'
 
 const file = `
@@ -41,10 +41,10 @@ const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
 
 suite('caches', { skip: noPostgres || noRedis }, () => {
   const keep = keeper()
-  let twins: Twins
+  let pair: GatewayPair
 
   before(async () => {
-    twins = await startTwins(keep, {
+    pair = await startPair(keep, {
       file,
       authenticators: ({ name, keys }) =>
         [
@@ -58,21 +58,21 @@ suite('caches', { skip: noPostgres || noRedis }, () => {
           )
           .join('\n'),
     })
-    await upsertUser(twins.directory.db, { id: 'alice' })
+    await upsertUser(pair.directory.db, { id: 'alice' })
   })
 
   const outcome = async (line: string, headers: AskHeaders, at: TestGateway) => outcomeOf(await ask(at, line, headers))
-  const both = () => [twins.first, twins.second]
-  /** A token of an issuer whose name begins as that of `twins.issuer`. */
+  const both = () => [pair.first, pair.second]
+  /** A token of an issuer whose name begins as that of `pair.issuer`. */
   const as = (tail: string, subject: string, part: Record<string, unknown> = {}) => {
-    const { name, signer } = twins.issuer
+    const { name, signer } = pair.issuer
     return { Authorization: `Bearer ${token(signer, { ...claimsNow(name + tail, subject), ...part })}` }
   }
 
   test('C1 GHSA-4mq7-pvjg-xp2r: issuer and subject do not run into each other, in memory and in Redis', async () => {
-    const { name } = twins.issuer
-    await grant(twins.directory.db, { issuer: `${name}/a`, subject: 'bc' }, { roles: ['admin'] })
-    await grant(twins.directory.db, { issuer: `${name}/ab`, subject: '1:x' }, { roles: ['admin'] })
+    const { name } = pair.issuer
+    await grant(pair.directory.db, { issuer: `${name}/a`, subject: 'bc' }, { roles: ['admin'] })
+    await grant(pair.directory.db, { issuer: `${name}/ab`, subject: '1:x' }, { roles: ['admin'] })
     for (let round = 0; round < 2; round += 1)
       for (const at of both()) {
         assert.equal(await outcome('GET /roles', as('/a', 'bc'), at), '200')
@@ -110,13 +110,13 @@ suite('caches', { skip: noPostgres || noRedis }, () => {
       ['a%3A', 'bc'],
     ]
     for (const [subject, tenant] of pairs)
-      assert.equal(await outcome('GET /pair', as('', subject, { tenant }), twins.first), '200', `${subject} ${tenant}`)
+      assert.equal(await outcome('GET /pair', as('', subject, { tenant }), pair.first), '200', `${subject} ${tenant}`)
     for (const [subject, tenant] of pairs)
-      assert.equal(await outcome('GET /pair', as('', subject, { tenant }), twins.second), '429 rate_limited')
+      assert.equal(await outcome('GET /pair', as('', subject, { tenant }), pair.second), '429 rate_limited')
   })
 
   test('C2 PelicanPlatform#3696 keygen-api#651: a credential in use ends with its lifetime at both gateways, however hot', async () => {
-    const { directory } = twins
+    const { directory } = pair
     const end = (Math.floor(Date.now() / 1000) + 3) * 1000
     const lifetime = () => end - Date.now()
     const credentials: Record<string, AskHeaders> = {
@@ -159,17 +159,17 @@ version: 1
 listen: 127.0.0.1:0
 probes: 127.0.0.1:0
 grace: 500ms
-upstreams: { service: "${twins.upstream.url}" }
+upstreams: { service: "${pair.upstream.url}" }
 authenticators:
-  acme: { jwt: { issuer: "${twins.issuer.name}", jwks_url: "${twins.issuer.keys.url}", audience: ${audience} } }
+  acme: { jwt: { issuer: "${pair.issuer.name}", jwks_url: "${pair.issuer.keys.url}", audience: ${audience} } }
 routes: [{ path: /, upstream: service, authenticate: [acme] }]
 `
 
   /** `Cache-Control` and `Vary` of an answer to which the service gave these lines. */
-  const told = async (line: string, headers: AskHeaders, lines: readonly string[], at = twins.first) => {
-    twins.upstream.answer = fixed(200, 'mine', lines)
+  const told = async (line: string, headers: AskHeaders, lines: readonly string[], at = pair.first) => {
+    pair.upstream.answer = fixed(200, 'mine', lines)
     const response = await ask(at, line, headers)
-    twins.upstream.answer = fixed(200, 'service')
+    pair.upstream.answer = fixed(200, 'service')
     assert.equal(response.text, 'mine')
     return [response.all('cache-control'), response.all('vary')]
   }
@@ -186,7 +186,7 @@ routes: [{ path: /, upstream: service, authenticate: [acme] }]
     [says('s-maxage=60'), 's-maxage=60'],
   ] as const)
     test(`C4: an answer to a proved identity says ${kept} where the service says ${lines.join(' and ') || 'nothing'}`, async () => {
-      const { directory } = twins
+      const { directory } = pair
       const vary = ['Vary: Authorization, Accept']
       const session = { Cookie: `heimdall_session=${(await directory.session('alice')).value}` }
       const key = { 'X-API-Key': (await directory.apiKey({ subject: 'robot' })).value }
@@ -204,8 +204,8 @@ routes: [{ path: /, upstream: service, authenticate: [acme] }]
     })
 
   test('C4: paths that look like files of somebody else are refused, not shortened', async () => {
-    const session = { Cookie: `heimdall_session=${(await twins.directory.session('alice')).value}` }
-    const seen = twins.upstream.requests.length
+    const session = { Cookie: `heimdall_session=${(await pair.directory.session('alice')).value}` }
+    const seen = pair.upstream.requests.length
     for (const target of [
       '/account%0a.css',
       '/account%3b.css',
@@ -213,8 +213,8 @@ routes: [{ path: /, upstream: service, authenticate: [acme] }]
       '/account/%2e%2e/x.css',
       '/me;x.css',
     ])
-      assert.match(await outcome(`GET ${target}`, session, twins.first), /^40[04] /, target)
-    assert.equal(twins.upstream.requests.length, seen)
+      assert.match(await outcome(`GET ${target}`, session, pair.first), /^40[04] /, target)
+    assert.equal(pair.upstream.requests.length, seen)
   })
 
   test('C4: what no cache would tell apart does not reach the service', async () => {
@@ -224,8 +224,8 @@ routes: [{ path: /, upstream: service, authenticate: [acme] }]
       'X-Host': 'evil',
       Forwarded: 'host=evil',
     }
-    assert.equal(await outcome('GET /open', unkeyed, twins.first), '200')
-    assert.doesNotMatch(twins.upstream.requests.at(-1)?.head ?? '', /evil/)
+    assert.equal(await outcome('GET /open', unkeyed, pair.first), '200')
+    assert.doesNotMatch(pair.upstream.requests.at(-1)?.head ?? '', /evil/)
   })
 
   test('C4: our own refusals are kept by nobody', async () => {
@@ -242,7 +242,7 @@ routes: [{ path: /, upstream: service, authenticate: [acme] }]
       ['OPTIONS /open', preflight],
       ['OPTIONS *', {}],
     ] as const) {
-      const response = await ask(twins.first, line, headers)
+      const response = await ask(pair.first, line, headers)
       if (response.text === 'service') continue
       refused.push(response.status)
       assert.deepEqual(response.all('cache-control'), ['no-store'], line)
@@ -261,14 +261,14 @@ routes: [{ path: /, upstream: service, authenticate: [acme] }]
       [accepting, []],
       [fixed(200, 'no'), ['private']],
     ] as const) {
-      twins.upstream.answer = answer
-      const client = await connectRaw(twins.first.port)
+      pair.upstream.answer = answer
+      const client = await connectRaw(pair.first.port)
       client.send(requestBytes('GET /me', { ...HANDSHAKE, ...alice }))
       const response = await client.response()
       assert.deepEqual(response.all('cache-control'), expected, response.line)
       client.destroy()
     }
-    twins.upstream.answer = fixed(200, 'service')
+    pair.upstream.answer = fixed(200, 'service')
   })
 })
 

@@ -19,7 +19,7 @@ import { keeper } from '../support/keeper.ts'
 import { noPostgres } from '../support/postgres.ts'
 import { noRedis } from '../support/redis.ts'
 import type { Handed } from '../support/stored-directory.ts'
-import { answersFrom, inRedis, startTwins, type Twins } from '../support/twins.ts'
+import { answersFrom, inRedis, startPair, type GatewayPair } from '../support/gateway-pair.ts'
 
 type Pairs = readonly (readonly [string, string])[]
 
@@ -162,10 +162,10 @@ suite('forged keys and sessions', { skip: noPostgres || noRedis }, () => {
   const keep = keeper()
   const secrets: string[] = []
   const answers: string[] = []
-  let made: Twins
+  let made: GatewayPair
 
   before(async () => {
-    made = await startTwins(keep, { file: 'routes: [{ path: /me }, { path: /open, public: true }]' })
+    made = await startPair(keep, { file: 'routes: [{ path: /me }, { path: /open, public: true }]' })
     await upsertUser(made.directory.db, { id: 'alice' })
   })
 

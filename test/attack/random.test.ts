@@ -15,7 +15,15 @@ import { fixed } from '../support/answers.ts'
 import { ask, outcomeOf, requestBytes } from '../support/ask.ts'
 import { HANDSHAKE } from '../support/corpus.ts'
 import { startFortress, PROTECTED, type Fortress } from '../support/fortress.ts'
-import { anything, bytesOf, chunks, connectionTokens, field, target, type Anything } from '../support/hostile.ts'
+import {
+  anything,
+  bytesOf,
+  chunks,
+  connectionTokens,
+  field,
+  target,
+  type Anything,
+} from '../support/hostile-requests.ts'
 import { keeper } from '../support/keeper.ts'
 import { assertSafe, lenientPaths } from '../support/oracles.ts'
 import { sample } from '../support/samples.ts'

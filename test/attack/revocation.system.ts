@@ -16,7 +16,7 @@ import type { TestGateway } from '../support/gateway.ts'
 import { keeper } from '../support/keeper.ts'
 import { noPostgres } from '../support/postgres.ts'
 import { noRedis } from '../support/redis.ts'
-import { startTwins, type Twins } from '../support/twins.ts'
+import { startPair, type GatewayPair } from '../support/gateway-pair.ts'
 
 /** The documented bound, and what asking may take on a busy machine. */
 const BOUND = 5000 + 500
@@ -42,16 +42,16 @@ routes:
 
 suite('C2 C3: what was taken away', { skip: noPostgres || noRedis }, () => {
   const keep = keeper()
-  let twins: Twins
+  let pair: GatewayPair
   let made = 0
 
   before(async () => {
-    twins = await startTwins(keep, { file })
+    pair = await startPair(keep, { file })
   })
 
   /** Everything that can be taken from somebody, or given, each on people of its own. */
   const changes = async (): Promise<Record<string, Change>> => {
-    const { directory, issuer } = twins
+    const { directory, issuer } = pair
     const { db } = directory
     const turn = (made += 1)
     const person = async (name: string) => {
@@ -152,7 +152,7 @@ suite('C2 C3: what was taken away', { skip: noPostgres || noRedis }, () => {
         await sleep(20)
       }
     }
-    const following = [twins.first, twins.second].map(follow)
+    const following = [pair.first, pair.second].map(follow)
     await sleep(1000)
     await change.make()
     changedAt = performance.now()
@@ -163,17 +163,17 @@ suite('C2 C3: what was taken away', { skip: noPostgres || noRedis }, () => {
     Record<string, readonly [begin: () => void | Promise<unknown>, end: () => void | Promise<unknown>]>
   > = {
     'with Redis as it should be': [() => {}, () => {}],
-    'while Redis hangs': [() => twins.redis.pause(), () => twins.redis.resume()],
+    'while Redis hangs': [() => pair.redis.pause(), () => pair.redis.resume()],
     'while Redis comes and goes': [
       () => {
         flapping = setInterval(() => {
-          twins.redis.pause()
-          setTimeout(() => twins.redis.resume(), 150)
+          pair.redis.pause()
+          setTimeout(() => pair.redis.resume(), 150)
         }, 400)
       },
       () => clearInterval(flapping),
     ],
-    'while Redis is gone': [() => twins.redis.crash(), () => twins.redis.restart()],
+    'while Redis is gone': [() => pair.redis.crash(), () => pair.redis.restart()],
   }
   let flapping: NodeJS.Timeout | undefined
 
@@ -181,7 +181,7 @@ suite('C2 C3: what was taken away', { skip: noPostgres || noRedis }, () => {
     test(`C2 C3: is gone at two gateways within five seconds, ${state}, and stays gone`, async () => {
       const all = Object.entries(await changes())
       // hot in memory and in Redis before anything happens
-      for (const at of [twins.first, twins.second, twins.first])
+      for (const at of [pair.first, pair.second, pair.first])
         for (const [name, { line, headers, from }] of all)
           assert.equal(outcomeOf(await ask(at, line, headers)), from, name)
       await begin()
@@ -193,6 +193,6 @@ suite('C2 C3: what was taken away', { skip: noPostgres || noRedis }, () => {
       } finally {
         await end()
       }
-      for (const at of [twins.first, twins.second]) assert.equal(at.errors(), '')
+      for (const at of [pair.first, pair.second]) assert.equal(at.errors(), '')
     })
 })

@@ -23,7 +23,7 @@ import type { RawResponse } from '../support/raw-client.ts'
 import { noRedis } from '../support/redis.ts'
 import { sample } from '../support/samples.ts'
 import { newSigner, token, type Signer } from '../support/tokens.ts'
-import { answersFrom, inRedis, startTwins, type Twins } from '../support/twins.ts'
+import { answersFrom, inRedis, startPair, type GatewayPair } from '../support/gateway-pair.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 
 /** Names that crashed or confused others (C10); they go with every request of the suite. */
@@ -213,35 +213,35 @@ suite(
   { skip: noPostgres || noRedis },
   () => {
     const keep = keeper()
-    let twins: Twins
+    let pair: GatewayPair
     let made = 0
 
     before(async () => {
-      twins = await startTwins(keep, { file: 'routes: [{ path: /me }]', publish })
+      pair = await startPair(keep, { file: 'routes: [{ path: /me }]', publish })
     })
 
     for (const { row, what, forge, refusal } of forgeries)
       test(`${row}: ${what}`, async () => {
-        const { issuer, upstream } = twins
+        const { issuer, upstream } = pair
         const claims = { ...claimsNow(issuer.name, `bob-${(made += 1)}`) }
         const good: Genuine = { text: token(first, claims), claims, signer: first, rsa, evil: issuer.keys.origin }
         const present = async (text: string, at: TestGateway) =>
           outcomeOf(await ask(at, 'GET /me', [...NOISE, ['Authorization', `Bearer ${text}`]]))
 
-        assert.equal(await present(good.text, twins.first), '200')
-        await inRedis(twins, 'grants', cacheKey('grants', issuer.name, String(claims['sub'])))
-        assert.equal(await present(good.text, twins.second), '200')
+        assert.equal(await present(good.text, pair.first), '200')
+        await inRedis(pair, 'grants', cacheKey('grants', issuer.name, String(claims['sub'])))
+        assert.equal(await present(good.text, pair.second), '200')
         const seen = upstream.requests.length
-        for (const text of [forge(good)].flat()) assert.equal(await present(text, twins.second), refusal)
+        for (const text of [forge(good)].flat()) assert.equal(await present(text, pair.second), refusal)
         assert.equal(upstream.requests.length, seen)
-        assert.equal(await present(good.text, twins.second), '200')
+        assert.equal(await present(good.text, pair.second), '200')
         assert.equal(upstream.requests.at(-1)?.header('x-heimdall-subject'), claims['sub'])
       })
 
     test('the second gateway had each of them from Redis, never from Postgres', async () => {
-      assert.equal(await answersFrom(twins.second, 'grants', 'l2'), forgeries.length)
-      assert.equal(await answersFrom(twins.second, 'grants', 'source'), 0)
-      assert.equal(twins.second.errors(), '')
+      assert.equal(await answersFrom(pair.second, 'grants', 'l2'), forgeries.length)
+      assert.equal(await answersFrom(pair.second, 'grants', 'source'), 0)
+      assert.equal(pair.second.errors(), '')
     })
   },
 )

@@ -9,7 +9,7 @@ import { before, suite, test } from 'node:test'
 import { chunked, cutMidBody, early, fixed, informational, raw, untilClose } from '../support/answers.ts'
 import { ask, outcomeOf, requestBytes } from '../support/ask.ts'
 import { keeper } from '../support/keeper.ts'
-import { startPlain, type Plain } from '../support/plain.ts'
+import { startPlainProxy, type PlainProxy } from '../support/plain-proxy.ts'
 import { connectRaw, exchange, type RawClient, type RawResponse } from '../support/raw-client.ts'
 import { until } from '../support/wire.ts'
 
@@ -18,10 +18,10 @@ const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n'
 
 suite('a reverse proxy, answers', () => {
   const keep = keeper()
-  let plain: Plain
+  let plain: PlainProxy
 
   before(async () => {
-    plain = await startPlain(keep)
+    plain = await startPlainProxy(keep)
   })
 
   /** Every answer to one request, interim ones first. */
@@ -35,7 +35,7 @@ suite('a reverse proxy, answers', () => {
   const statuses = (answers: readonly RawResponse[]) => answers.map(({ status }) => status).join(' ')
 
   /** One request and all that came of it, on a connection of its own, which must be usable for another. */
-  const asked = async (script: string | Parameters<Plain['answering']>[0], bytes?: string) => {
+  const asked = async (script: string | Parameters<PlainProxy['answering']>[0], bytes?: string) => {
     plain.answering(typeof script === 'string' ? raw(script) : script)
     const client = await connectRaw(plain.port)
     const answers = await all(client, bytes)

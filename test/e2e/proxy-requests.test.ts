@@ -9,15 +9,15 @@ import { before, suite, test } from 'node:test'
 import { early, echo, fixed, never } from '../support/answers.ts'
 import { ask, outcomeOf, requestBytes } from '../support/ask.ts'
 import { keeper } from '../support/keeper.ts'
-import { startPlain, type Plain } from '../support/plain.ts'
+import { startPlainProxy, type PlainProxy } from '../support/plain-proxy.ts'
 import { connectRaw, exchange } from '../support/raw-client.ts'
 
 suite('a reverse proxy, requests', () => {
   const keep = keeper()
-  let plain: Plain
+  let plain: PlainProxy
 
   before(async () => {
-    plain = await startPlain(keep)
+    plain = await startPlainProxy(keep)
   })
 
   const asked = async (line: string, headers: Parameters<typeof ask>[2] = {}, body = '') => {

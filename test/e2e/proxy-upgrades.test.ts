@@ -9,7 +9,7 @@ import { before, suite, test } from 'node:test'
 import { bulk, fixed, informational, raw } from '../support/answers.ts'
 import { outcomeOf } from '../support/ask.ts'
 import { keeper } from '../support/keeper.ts'
-import { startPlain, type Plain } from '../support/plain.ts'
+import { startPlainProxy, type PlainProxy } from '../support/plain-proxy.ts'
 import { connectRaw } from '../support/raw-client.ts'
 import { serve } from '../support/gateway.ts'
 import { eventually, freePort } from '../support/processes.ts'
@@ -22,10 +22,10 @@ const MiB = 1024 * 1024
 
 suite('a reverse proxy, upgrades', () => {
   const keep = keeper()
-  let plain: Plain
+  let plain: PlainProxy
 
   before(async () => {
-    plain = await startPlain(keep)
+    plain = await startPlainProxy(keep)
   })
 
   /** Shakes hands; `connection` is the service's. */
@@ -302,6 +302,6 @@ routes: [{ path: /ws, public: true, upstream: pair }]
     assert.equal(plain.gateway.errors(), '')
   })
 
-  const isOver = ({ closedAt, socket }: Plain['upstream']['connections'][number]) =>
+  const isOver = ({ closedAt, socket }: PlainProxy['upstream']['connections'][number]) =>
     closedAt !== undefined || socket.readableEnded
 })

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { bulk } from '../support/answers.ts'
 import { connectRaw, exchange, type RawClient } from '../support/raw-client.ts'
 import { keeper } from '../support/keeper.ts'
-import { startPlain, type Plain } from '../support/plain.ts'
+import { startPlainProxy, type PlainProxy } from '../support/plain-proxy.ts'
 import { standsStill } from '../support/wire.ts'
 import { memoryOf } from '../support/usage.ts'
 
@@ -21,10 +21,10 @@ const MOST_EACH = 4 // MiB that a connection may hold, all its answers together
 
 suite('answers that nobody reads', () => {
   const keep = keeper()
-  let plain: Plain
+  let plain: PlainProxy
 
   before(async () => {
-    plain = await startPlain(keep)
+    plain = await startPlainProxy(keep)
     await exchange(plain.port, 'GET /warm HTTP/1.1\r\nHost: a.test\r\n\r\n')
   })
 

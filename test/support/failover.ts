@@ -7,6 +7,7 @@ import { request } from 'undici'
 
 import { serve, type TestGateway } from './gateway.ts'
 import { startIssuer, type TestIssuer } from './issuer.ts'
+import type { Keep } from './keeper.ts'
 import type { Ask, Load } from './load.ts'
 import { mixture } from './mixture.ts'
 import { startPostgres } from './postgres.ts'
@@ -26,8 +27,6 @@ export interface FailoverScene {
   /** How `/readyz` says that Redis fares. */
   redis(): Promise<string | undefined>
 }
-
-type Keep = <T extends { end?(): Promise<unknown>; stop?(): Promise<unknown>; close?(): Promise<unknown> }>(it: T) => T
 
 const PEOPLE = 30
 

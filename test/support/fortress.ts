@@ -9,6 +9,7 @@ import { request } from 'undici'
 import { fixed } from './answers.ts'
 import { serve, type TestGateway } from './gateway.ts'
 import { startIssuer, type TestIssuer } from './issuer.ts'
+import type { Keep } from './keeper.ts'
 import { eventually } from './processes.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 
@@ -24,9 +25,6 @@ export interface Fortress {
   readonly gateway: TestGateway
   readonly port: number
 }
-
-/** Keeps what it is given for the end of a suite (`keeper.ts`). */
-type Keep = <T extends { end?(): Promise<unknown>; close?(): Promise<unknown> }>(started: T) => T
 
 const routes = `
   - { path: "/public/**", public: true }

@@ -8,6 +8,7 @@ import { request } from 'undici'
 import { fixed } from './answers.ts'
 import { serve, type TestGateway } from './gateway.ts'
 import { startIssuer, type TestIssuer } from './issuer.ts'
+import type { Keep } from './keeper.ts'
 import { startPostgres, type TestPostgres } from './postgres.ts'
 import { eventually } from './processes.ts'
 import { startRedis, type TestRedis } from './redis.ts'
@@ -15,12 +16,7 @@ import { sample } from './samples.ts'
 import { storeDirectory, type StoredDirectory } from './stored-directory.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 
-/** Keeps what it is given for the end of a suite (`keeper.ts`). */
-type Keep = <T extends { end?(): Promise<unknown>; stop?(): Promise<unknown>; close?(): Promise<unknown> }>(
-  started: T,
-) => T
-
-export interface Twins {
+export interface GatewayPair {
   readonly upstream: Upstream
   readonly issuer: TestIssuer
   readonly redis: TestRedis
@@ -30,7 +26,7 @@ export interface Twins {
   readonly second: TestGateway
 }
 
-export interface TwinsOptions {
+export interface PairOptions {
   /** Further lines of the file, `routes:` among them. */
   readonly file: string
   /** Further authenticators, a line each. */
@@ -40,7 +36,7 @@ export interface TwinsOptions {
 }
 
 /** Starts all of it: `acme` takes tokens and adds the directory's grants, `login` takes sessions, `keys` API keys. */
-export async function startTwins(keep: Keep, options: TwinsOptions): Promise<Twins> {
+export async function startPair(keep: Keep, options: PairOptions): Promise<GatewayPair> {
   const upstream = keep(await startUpstream(fixed(200, 'service')))
   const issuer = keep(await startIssuer())
   options.publish?.(issuer)
@@ -76,7 +72,7 @@ export async function answersFrom(gateway: TestGateway, cache: string, layer: 'l
 }
 
 /** Waits until Redis holds an answer to one of the lookups. */
-export async function inRedis({ redis }: Twins, cache: string, key: string): Promise<void> {
+export async function inRedis({ redis }: GatewayPair, cache: string, key: string): Promise<void> {
   const place = `heimdall:1:${cache}:${key}`
   await eventually(`${cache} in Redis`, async () => (await redis.client.exists(place)) === 1)
 }

@@ -7,10 +7,8 @@ import assert from 'node:assert/strict'
 
 import { fixed } from './answers.ts'
 import { serve, type TestGateway } from './gateway.ts'
+import type { Keep } from './keeper.ts'
 import { startUpstream, type Answer, type Upstream, type UpstreamConnection, type UpstreamRequest } from './upstream.ts'
-
-/** Keeps what it is given for the end of a suite (`keeper.ts`). */
-type Keep = <T extends { end?(): Promise<unknown>; close?(): Promise<unknown> }>(started: T) => T
 
 /** What a script's next request became. */
 export interface Met {
@@ -18,7 +16,7 @@ export interface Met {
   readonly connection: UpstreamConnection
 }
 
-export interface Plain {
+export interface PlainProxy {
   readonly upstream: Upstream
   readonly gateway: TestGateway
   readonly port: number
@@ -27,7 +25,7 @@ export interface Plain {
 }
 
 /** Starts both; every path is public, and no pause of the service is too long. */
-export async function startPlain(keep: Keep): Promise<Plain> {
+export async function startPlainProxy(keep: Keep): Promise<PlainProxy> {
   const upstream = keep(await startUpstream(fixed(200)))
   const gateway = keep(
     await serve(`
