@@ -122,7 +122,7 @@ export function createTiered<A, T extends object>(options: TieredOptions<A, T>):
     }
     if (stale !== 'deny' && stale.at_once === true) return fallBack(key, stale)
     const heardOf = memory.last(key) !== undefined
-    const refused = heardOf || flights.has(key) ? undefined : asker.work()
+    const refused = heardOf || flights.has(key) ? undefined : asker.refuseWork()
     if (refused !== undefined) return refused
     const flight = flights.join(key, () => fetch(key, asked, heardOf ? undefined : asker.client))
     if (flight === undefined) return fallBack(key, stale)

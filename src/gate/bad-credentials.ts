@@ -18,8 +18,8 @@ import type { Rate } from '#values/units.ts'
 
 /** One request's asker. */
 export interface ClientAsker extends Asker {
-  /** Told how the credential was refused. */
-  refused(code: DenialCode): void
+  /** Puts the refusal of a credential down to the client, if it is to blame and took work. */
+  charge(code: DenialCode): void
 }
 
 /** Makes the asker of a client, by its address. */
@@ -115,13 +115,13 @@ class OneRequest implements ClientAsker {
     return this.#network
   }
 
-  work(): Deny | undefined {
+  refuseWork(): Deny | undefined {
     const refusal = this.#counts.held(this.client)
     this.#worked = refusal === undefined
     return refusal
   }
 
-  refused(code: DenialCode): void {
+  charge(code: DenialCode): void {
     if (this.#worked && bad.has(code)) this.#counts.charge(this.client)
   }
 }

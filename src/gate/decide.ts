@@ -109,7 +109,7 @@ function authenticate(flight: Flight): Eventually<Verdict<unknown>> {
   const { route, request, evidence, asker } = flight
   return andThen(route.authenticate(request, evidence, asker), (verdict): Verdict<unknown> => {
     if (verdict.kind === 'deny') {
-      asker.refused(verdict.code)
+      asker.charge(verdict.code)
       return verdict
     }
     evidence.principal = verdict.value

@@ -11,9 +11,9 @@ import type { Deny } from './verdict.ts'
 export interface Asker {
   /** The client that the work is done for, as far as addresses tell clients apart; undefined: work of our own. */
   readonly client: string | undefined
-  /** Asks for leave to work on a credential. A refusal when too much work for this client was in vain. */
-  work(): Deny | undefined
+  /** Asked before work on a credential: the refusal when too much for this client was in vain, undefined when it may be done. */
+  refuseWork(): Deny | undefined
 }
 
 /** Asks on nobody's account: for what is known already, such as the credential of a tunnel that is open. */
-export const unhindered: Asker = { client: undefined, work: () => undefined }
+export const unhindered: Asker = { client: undefined, refuseWork: () => undefined }

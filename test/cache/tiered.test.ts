@@ -320,7 +320,7 @@ suite('tiered lookup', () => {
       },
     })
     const leave = { given: 0 }
-    const asker: Asker = { client: '192.0.2.1', work: () => void (leave.given += 1) }
+    const asker: Asker = { client: '192.0.2.1', refuseWork: () => void (leave.given += 1) }
     await Promise.all([get('alice', 'deny', asker), get('alice', 'deny', asker)])
     assert.equal(leave.given, 1, 'who joins a read causes none')
     await get('alice', 'deny', asker)
@@ -337,7 +337,7 @@ suite('tiered lookup', () => {
     const places: string[] = []
     const watched = { ...shared, read: (key: string) => (places.push(key), shared.read(key)) }
     const get = process({ shared: watched })
-    const asker: Asker = { client: '192.0.2.1', work: () => undefined }
+    const asker: Asker = { client: '192.0.2.1', refuseWork: () => undefined }
     await get('nobody', 'deny', asker)
     assert.deepEqual(places, [])
     await get('alice', 'deny', asker)
@@ -350,7 +350,7 @@ suite('tiered lookup', () => {
   test('keeps what a stranger asked for no longer than what was looked for first', async () => {
     const { world, shared, process } = setUp()
     shared.delay = () => void (world.now += 400)
-    await process()('alice', 'deny', { client: '192.0.2.1', work: () => undefined })
+    await process()('alice', 'deny', { client: '192.0.2.1', refuseWork: () => undefined })
     await new Promise((resolve) => setImmediate(resolve))
     shared.delay = () => undefined
     const { remaining } = await shared.read(place('alice'))
@@ -361,7 +361,7 @@ suite('tiered lookup', () => {
     const { source, process } = setUp()
     const get = process()
     const refusal = deny('too_many_failures', 'no leave')
-    const held: Asker = { client: '192.0.2.1', work: () => refusal }
+    const held: Asker = { client: '192.0.2.1', refuseWork: () => refusal }
     assert.equal(get('alice', 'deny', held), refusal)
     assert.equal(source.reads, 0)
     await get('alice', 'deny')

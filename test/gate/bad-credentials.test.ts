@@ -22,8 +22,8 @@ const rate = { count: 5, period: 10_000 }
 /** One request: asks for leave, and ends in a refusal if it gets it. */
 function request(askerFor: AskerFor, client: string, ends: DenialCode = 'invalid_token') {
   const asker = askerFor(client)
-  const refusal = asker.work()
-  if (refusal === undefined) asker.refused(ends)
+  const refusal = asker.refuseWork()
+  if (refusal === undefined) asker.charge(ends)
   return refusal
 }
 
@@ -58,7 +58,7 @@ suite('bad credentials', () => {
   test('count only when they cost work and the client is to blame', () => {
     const { bad } = setUp()
     const askers = bad.askers(rate)
-    for (let turn = 0; turn < 20; turn += 1) askers('192.0.2.1').refused('invalid_token')
+    for (let turn = 0; turn < 20; turn += 1) askers('192.0.2.1').charge('invalid_token')
     for (const code of ['store_unavailable', 'keys_unavailable', 'permission_denied', 'token_expired'] as const)
       for (let turn = 0; turn < 20; turn += 1) assert.equal(request(askers, '192.0.2.1', code), undefined)
     for (const code of [
@@ -75,7 +75,7 @@ suite('bad credentials', () => {
   test('count nothing for a credential that turns out good', () => {
     const { bad } = setUp()
     const askers = bad.askers(rate)
-    for (let turn = 0; turn < 100; turn += 1) assert.equal(askers('192.0.2.1').work(), undefined)
+    for (let turn = 0; turn < 100; turn += 1) assert.equal(askers('192.0.2.1').refuseWork(), undefined)
   })
 
   test('are counted across reloads that leave the rate as it is', () => {

@@ -80,7 +80,7 @@ function judgement({ authenticator, options, keep }: Trust) {
     const { segments, claims, head, validity } = asserted
     if (keys === undefined) return deny('keys_unavailable', 'no keys of the issuer to believe')
     if (keys.length === 0) return deny('invalid_token', 'the issuer has no such key')
-    const refused = asker.work()
+    const refused = asker.refuseWork()
     if (refused !== undefined) return refused
     const key = signer(segments, head, keys)
     if (key === undefined) return deny('invalid_token', 'the signature does not match')

@@ -154,7 +154,7 @@ suite('times', () => {
   })
 
   test('are read before the signature, so that what is past anyway costs no check', () => {
-    const never: Asker = { client: undefined, work: () => deny('too_many_failures', 'no leave') }
+    const never: Asker = { client: undefined, refuseWork: () => deny('too_many_failures', 'no leave') }
     const decided = (part: Record<string, unknown>) =>
       acme.attempt(
         incoming({ headers: ['Authorization', `Bearer ${token(es256, claims(part))}`] }),
