@@ -4,13 +4,10 @@
  * @module
  */
 import { lookup } from 'node:dns/promises'
-import { BlockList, isIPv6 } from 'node:net'
+
+import { isLoopback } from '#values/network.ts'
 
 import type { Place } from './wire.ts'
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8)
-loopback.addAddress('::1', 'ipv6')
 
 /** Finds the addresses of a name. */
 export type Resolve = (name: string) => Promise<readonly { readonly address: string }[]>
@@ -33,7 +30,3 @@ export async function locate(url: URL, owned: boolean, resolve: Resolve = everyA
 }
 
 const everyAddress: Resolve = (name) => lookup(name, { all: true })
-
-function isLoopback(address: string): boolean {
-  return loopback.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
-}
