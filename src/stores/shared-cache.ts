@@ -7,6 +7,17 @@ import type { SharedCache } from '#cache/shared.ts'
 
 import type { RedisStore } from './redis.ts'
 
+/**
+ * A value, what is left of its life, and the time: no other value may slip in between. A transaction would do as well,
+ * but Redis takes on none when it is out of memory. What is no text at all is read as an empty one: unusable.
+ */
+const readScript = `
+local value = redis.pcall('GET', KEYS[1])
+if type(value) == 'table' then value = '' end
+local time = redis.call('TIME')
+return {value, redis.call('PTTL', KEYS[1]), time[1], time[2]}
+`
+
 /** Makes the shared cache (L2) of a Redis. */
 export function createSharedCache(redis: RedisStore): SharedCache {
   return {
@@ -15,9 +26,8 @@ export function createSharedCache(redis: RedisStore): SharedCache {
     },
     read: (key) =>
       redis.run('cache_read', async (client) => {
-        // One transaction: between a value and its lifetime no other value may slip in.
-        const [value, remaining, time] = answers(await client.multi().get(key).pttl(key).time().exec())
-        const [seconds, microseconds] = Array.isArray(time) ? time : []
+        const answer = await client.eval(readScript, 1, key)
+        const [value, remaining, seconds, microseconds] = Array.isArray(answer) ? (answer as unknown[]) : []
         const clock = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
         if (!Number.isSafeInteger(clock) || typeof remaining !== 'number')
           throw new TypeError('not the answer of Redis')
@@ -32,13 +42,4 @@ export function createSharedCache(redis: RedisStore): SharedCache {
         await client.del(key)
       }),
   }
-}
-
-/** Answers of a transaction; the first error of any command is thrown, but what is no text at all is read as an empty one: unusable. */
-function answers(results: [error: Error | null, answer: unknown][] | null): unknown[] {
-  return (results ?? []).map(([error, answer]) => {
-    if (error?.message.startsWith('WRONGTYPE') === true) return ''
-    if (error !== null) throw error
-    return answer
-  })
 }

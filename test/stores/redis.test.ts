@@ -215,6 +215,15 @@ suite('createSharedCache', { skip: noRedis }, () => {
     assert.equal(await redis.client.exists('k'), 0)
   })
 
+  test('is read on while Redis is out of memory and nothing can be written', async () => {
+    const cache = createSharedCache(store)
+    await redis.client.set('k', 'text', 'PX', 4000)
+    await redis.client.config('SET', 'maxmemory', '1')
+    for (let turn = 0; turn < 3; turn += 1) assert.equal((await cache.read('k')).value, 'text')
+    await assert.rejects(cache.write('k', 'other', (await cache.read('k')).clock + 5000), /OOM/)
+    await redis.client.config('SET', 'maxmemory', '0')
+  })
+
   test('reads a key of another type as a value that is none, so that it is replaced', async () => {
     const cache = createSharedCache(store)
     await redis.client.lpush('k', 'v')
