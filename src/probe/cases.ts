@@ -4,13 +4,13 @@
  * @module
  */
 import type { Case } from './case.ts'
+import { contextHeaders } from './cases/context-headers.ts'
 import { framing } from './cases/framing.ts'
-import { headers } from './cases/headers.ts'
-import { hints } from './cases/hints.ts'
+import { identityHeaders } from './cases/identity-headers.ts'
 import { paths } from './cases/paths.ts'
 import { tokens } from './cases/tokens.ts'
 
-const families = [[...headers, ...hints], paths, framing, tokens]
+const families = [[...identityHeaders, ...contextHeaders], paths, framing, tokens]
 
 export const cases: readonly Case[] = families.flatMap((family) =>
   family.toSorted((one, other) => numberOf(one) - numberOf(other)),

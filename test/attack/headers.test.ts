@@ -8,7 +8,7 @@ import { before, suite, test } from 'node:test'
 
 import { MARK, MARKED_ADDRESS, type Aim, type Case, type Form } from '#probe/case.ts'
 import { cases } from '#probe/cases.ts'
-import { get } from '#probe/fields.ts'
+import { get } from '#probe/header-forms.ts'
 
 import { fixed } from '../support/answers.ts'
 import { ask, outcomeOf, requestBytes, type AskHeaders } from '../support/ask.ts'

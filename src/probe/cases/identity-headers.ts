@@ -4,7 +4,7 @@
  * @module
  */
 import { MARK, MARKED_ADDRESS, requestText, type Case, type Form } from '../case.ts'
-import { named, open, shown, type Fields } from '../fields.ts'
+import { named, open, shown, type Fields } from '../header-forms.ts'
 
 /** Every believed name, spelled otherwise. */
 const respelled = (name: string, spell: (believed: string) => string): Form =>
@@ -31,7 +31,7 @@ const trailers = (name: string, announcing: Fields): Form => ({
     ),
 })
 
-export const headers: readonly Case[] = [
+export const identityHeaders: readonly Case[] = [
   {
     id: 'H1',
     advisories: ['CVE-2025-64484'],

@@ -4,7 +4,7 @@
  * @module
  */
 import { MARK, MARKED_ADDRESS, type Case, type Form } from '../case.ts'
-import { get, named, open, shown, stranger } from '../fields.ts'
+import { get, named, open, shown, stranger } from '../header-forms.ts'
 
 const toHost = (name: string, spell: (host: string) => string): Form => ({
   name,
@@ -20,7 +20,7 @@ const elsewhere = ['X-Original-URL', 'X-Rewrite-URL', 'X-Envoy-Original-Path', '
 
 const forwardedUris = ['X-Forwarded-Uri', 'X-Forwarded-Path', 'X-Auth-Request-Redirect']
 
-export const hints: readonly Case[] = [
+export const contextHeaders: readonly Case[] = [
   {
     id: 'H6',
     advisories: ['CVE-2026-25748'],
