@@ -73,7 +73,7 @@ const sharing = /(?:^|[\s,])(?:public|s-maxage|private|no-store)(?=[\s,=]|$)/i
  * but know nothing of cookies and API keys.
  */
 export function keptPrivate(said: string | string[] | undefined): string {
-  const directives = [said ?? []].flat().join(', ')
+  const directives = Array.isArray(said) ? said.join(', ') : (said ?? '')
   if (directives === '') return 'private'
   return sharing.test(directives) ? directives : `${directives}, private`
 }
