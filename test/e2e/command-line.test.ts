@@ -57,7 +57,7 @@ suite('help', () => {
         const [, called = ''] = /npm run -s heimdall -- (\w+)/.exec(example) ?? []
         assert.ok(names.has(called) || /^ {2}(\w+=\S+ )?npm start$/.test(example), example)
         const known = new Set(Object.keys(commands.find(({ name }) => name === called)?.options ?? {}))
-        for (const [, option = ''] of example.matchAll(/ --([a-z]\w*)/g)) assert.ok(known.has(option), example)
+        for (const [, option = ''] of example.matchAll(/ --([a-z][\w-]*)/g)) assert.ok(known.has(option), example)
         for (const [path] of example.matchAll(/\bconfig\/\S+/g)) assert.ok(existsSync(join(root, path)), example)
       }
     }

@@ -83,7 +83,7 @@ suite('a reverse proxy, upgrades', () => {
       let last = await client.response()
       while (last.status === 102) last = await client.response()
       assert.equal(outcomeOf(last), '502 upstream_failed')
-      await until(() => met().connection.closedAt !== undefined, 'the end at the service')
+      await until(() => isOver(met().connection), 'the end at the service')
       client.destroy()
     })
 
