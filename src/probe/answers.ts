@@ -50,7 +50,7 @@ export function readAnswers(bytes: Buffer, method: string, closed: boolean): Rea
 
 function take(bytes: Buffer, headOnly: boolean, closed: boolean): Taken {
   const end = bytes.indexOf('\r\n\r\n')
-  if (end === -1) return /^H?T?T?P?/.exec(bytes.subarray(0, 4).toString('latin1'))?.[0] === '' ? garbled : undefined
+  if (end === -1) return 'HTTP/'.startsWith(bytes.toString('latin1', 0, 5)) ? undefined : garbled
   const head = bytes.subarray(0, end).toString('latin1')
   const [line = '', ...lines] = head.split('\r\n')
   const status = Number(statusLine.exec(line)?.[1])
