@@ -21,7 +21,7 @@ const hopByHop =
   /^(?:PROXY_CONNECTION|KEEP_ALIVE|TRAILER|UPGRADE|PROXY_AUTHENTICATE|PROXY_AUTHORIZATION|HTTP2_SETTINGS|EXPECT|VIA)$/
 
 /** The name under which a CGI, WSGI or PHP service would read a header. */
-export function cgiName(name: string): string {
+function cgiName(name: string): string {
   return name
     .replaceAll(/[^A-Za-z0-9]+/g, '_')
     .replaceAll(/^_+|_+$/g, '')
@@ -88,7 +88,7 @@ function withoutDots(path: string): string {
 }
 
 /** Nobody without an identity reaches what lies under a protected prefix, by any reading of the path. */
-export function assertPath(request: UpstreamRequest, protectedPrefix: string): void {
+function assertPath(request: UpstreamRequest, protectedPrefix: string): void {
   if (request.header('x-heimdall-subject') !== undefined) return
   for (const path of lenientPaths(request.target))
     assert.ok(path !== protectedPrefix && !path.startsWith(`${protectedPrefix}/`), `anonymous at ${request.target}`)
