@@ -27,6 +27,9 @@ import { Connections } from './connections.ts'
 import { listen } from './listen.ts'
 import { refuse, refuseSocket, type RefusalContext } from './respond.ts'
 
+const HEAD_TIMEOUT = 10_000 // milliseconds a client may take for the head of a request
+const MOST_HEADER_BYTES = 16 * 1024
+const KEEP_ALIVE = 75_000 // milliseconds between requests: longer than balancers keep theirs, so that they end them, not we
 const PATIENCE = 1000 // milliseconds a connection without a request may outlive the listener
 const FEW_CONNECTIONS = 1024 // enough for probes and administration
 const DOORWAY = 128 // connections above the limit that are told so; more are closed at once
@@ -50,12 +53,8 @@ export interface Handlers {
 export interface ServerOptions {
   readonly log: Logger
   readonly metrics: Pick<Metrics, 'malformed' | 'connectionsRefused'>
-  /** Milliseconds a client may take for the head of a request. */
+  /** Milliseconds a client may take for the head of a request; 10 s unless told otherwise. */
   readonly headersTimeout?: number
-  /** Milliseconds a connection may idle between requests: longer than balancers keep theirs, so that they end them, not we. */
-  readonly keepAliveTimeout?: number
-  /** Bytes of a request's head. */
-  readonly maxHeaderSize?: number
   /** Open connections, tunnels included; `limit` changes it. */
   readonly maxConnections?: number
 }
@@ -196,11 +195,11 @@ function createNote({ log, metrics }: ServerOptions, connections: Connections) {
 
 function nodeOptions(options: ServerOptions, handlers: Handlers, connections: Connections): NodeOptions {
   return {
-    headersTimeout: options.headersTimeout ?? 10_000,
+    headersTimeout: options.headersTimeout ?? HEAD_TIMEOUT,
     requestTimeout: 0,
-    keepAliveTimeout: options.keepAliveTimeout ?? 75_000,
+    keepAliveTimeout: KEEP_ALIVE,
     connectionsCheckingInterval: 1000,
-    maxHeaderSize: options.maxHeaderSize ?? 16 * 1024,
+    maxHeaderSize: MOST_HEADER_BYTES,
     insecureHTTPParser: false,
     optimizeEmptyRequests: true, // no stream events for requests without a body: a twentieth of what a request costs
     requireHostHeader: false, // admission refuses in our words
