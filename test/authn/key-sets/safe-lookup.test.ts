@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { LookupFunction } from 'node:net'
 import { suite, test } from 'node:test'
 
-import { refuseMetadata } from '#authn/key-sets/lookup.ts'
+import { refuseMetadata } from '#authn/key-sets/safe-lookup.ts'
 
 import { resolving } from '../../support/resolver.ts'
 
