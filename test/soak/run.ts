@@ -12,9 +12,10 @@ import type { LogLine } from '../support/gateway.ts'
 import type { Answer } from '../support/load.ts'
 import { eventually } from '../support/processes.ts'
 import { sceneFile, startScene, type Scene } from '../support/scenario.ts'
-import { socketsOf } from '../support/usage.ts'
+import { connectionsTo, socketsOf } from '../support/usage.ts'
 import { startChaos, type Spell } from './chaos.ts'
 import type { Held } from './probe.ts'
+import { neighbours, type Neighbour } from './repertoire.ts'
 
 export interface SoakOptions {
   readonly minutes: number
@@ -37,7 +38,7 @@ export interface SoakRecord {
   /** What the process held, each second; `time` since `from`, in milliseconds. */
   readonly held: readonly Held[]
   /** Open sockets of the process under the same traffic, before the first fault and after the last. */
-  readonly sockets: { readonly before: number; readonly after: number }
+  readonly sockets: { readonly before: Sockets; readonly after: Sockets }
   readonly wrong: readonly string[]
   readonly unauthorised: readonly string[]
   /** Lines of level error, and what was written to standard error. */
@@ -46,6 +47,9 @@ export interface SoakRecord {
   /** Exit code at the end. */
   readonly exit: number | null
 }
+
+/** Of the whole process, those that listen included, and of them the connections to each neighbour. */
+export type Sockets = Readonly<Record<'all' | Neighbour, number>>
 
 const RATE = 100 // requests a second: half of what the single faults are tried under
 const PROGRESS = 5000
@@ -73,7 +77,7 @@ export async function soak({ minutes, seed, say, signal }: SoakOptions): Promise
     const scene = await startScene(keep, { rate: RATE, gateway })
     const begun = { at: performance.now(), wall: Date.now() }
     await steady(scene, signal)
-    const sockets = { before: socketsOf(scene.gateway.pid), after: Infinity }
+    const before = socketsIn(scene)
     const chaos = startChaos(scene, seed)
     const reloads = startReloads(scene)
     const progress = setInterval(() => say(standing(scene, chaos.spells, begun.at)), PROGRESS)
@@ -82,8 +86,8 @@ export async function soak({ minutes, seed, say, signal }: SoakOptions): Promise
     await Promise.all([chaos.stop(), reloads.stop()])
     await steady(scene, signal)
     const latest = performance.now() + LONGEST_SETTLE
-    while ((sockets.after = socketsOf(scene.gateway.pid)) > sockets.before && performance.now() < latest)
-      await sleep(500)
+    while (socketsIn(scene).all > before.all && performance.now() < latest) await sleep(500)
+    const sockets = { before, after: socketsIn(scene) }
     for (const traffic of [scene.traffic, scene.strangers, scene.control]) await traffic.stop()
     const exit = await scene.gateway.end().catch(() => -1)
     return {
@@ -112,6 +116,11 @@ async function steady(scene: Scene, signal: AbortSignal): Promise<void> {
   const isWell = () => scene.traffic.answers.slice(-50).every(({ status }) => status === 200)
   await eventually('all is well', isWell, 30_000)
   await sleep(SETTLE, undefined, { signal }).catch(() => undefined)
+}
+
+function socketsIn({ gateway, proxies }: Scene): Sockets {
+  const to = (neighbour: Neighbour) => [neighbour, connectionsTo(proxies[neighbour].port).open] as const
+  return { all: socketsOf(gateway.pid), ...(Object.fromEntries(neighbours.map(to)) as Record<Neighbour, number>) }
 }
 
 /** Changes the file now and then; every third one is bad, and must change nothing. */
@@ -143,8 +152,10 @@ function standing({ traffic, service, gateway }: Scene, spells: readonly Spell[]
   return [...parts, `${bad} never events`, `sockets ${socketsOf(gateway.pid)}`, now.join(' + ') || 'calm'].join(' · ')
 }
 
+/** A file that is refused is an error too, and what the bad ones are for. */
 function errorsOf(lines: readonly LogLine[]): string[] {
-  return lines.filter(({ level }) => level === 'error' || level === 'fatal').map((line) => JSON.stringify(line))
+  const bad = ({ level, msg }: LogLine) => (level === 'error' || level === 'fatal') && msg !== 'configuration refused'
+  return lines.filter(bad).map((line) => JSON.stringify(line))
 }
 
 function readHeld(path: string): Held[] {

@@ -7,6 +7,7 @@ import type { Answer } from '../support/load.ts'
 import { quantile } from '../support/traffic.ts'
 import type { Spell } from './chaos.ts'
 import type { Held } from './probe.ts'
+import { neighbours } from './repertoire.ts'
 import type { SoakRecord } from './run.ts'
 
 /** One line of the verdict. */
@@ -58,12 +59,17 @@ export function verdictOf(record: SoakRecord): readonly Finding[] {
     },
     {
       what: 'open sockets, before and after',
-      found: `${sockets.before}, ${sockets.after}`,
-      allowed: `${sockets.before + MORE_SOCKETS}`,
-      holds: sockets.after <= sockets.before + MORE_SOCKETS,
+      found: `${sockets.before.all}, ${sockets.after.all} (${differences(sockets)})`,
+      allowed: `${sockets.before.all + MORE_SOCKETS}`,
+      holds: sockets.after.all <= sockets.before.all + MORE_SOCKETS,
     },
     timers(record),
   ]
+}
+
+/** To whom they lead. */
+function differences({ before, after }: SoakRecord['sockets']): string {
+  return neighbours.map((name) => `${name} ${before[name]}, ${after[name]}`).join('; ')
 }
 
 /** Timers at the end against those before the first fault. */
