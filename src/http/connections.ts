@@ -6,6 +6,7 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 const MOST_PIPELINED = 64
@@ -127,10 +128,16 @@ export class Connections {
     }
   }
 
-  /** Cuts a share of all connections, those that came last first: streams that have lasted long are worth more. */
+  /**
+   * Resets a share of all connections, those that came last first: streams that have lasted long are worth more.
+   * After a regular close, the system would keep what a client has not taken yet, which may be what fills the memory.
+   */
   cutYoungest(share: number): void {
     const open = [...this.#open.keys()]
-    for (const socket of open.slice(open.length - Math.ceil(open.length * share))) socket.destroy()
+    for (const socket of open.slice(open.length - Math.ceil(open.length * share))) {
+      if (socket instanceof Socket) socket.resetAndDestroy()
+      else socket.destroy()
+    }
   }
 
   cut(): void {

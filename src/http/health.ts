@@ -14,6 +14,7 @@ import { deny, type Eventually } from '#request/verdict.ts'
 import { newRequestId } from '#telemetry/trace.ts'
 
 import { refuse } from './respond.ts'
+import { expectTaken } from './taken.ts'
 
 /** How a part of the gateway fares; further facts stand beside `status`. */
 export interface ComponentStatus {
@@ -69,6 +70,7 @@ export function createHealth({ components, registry, timeout = 1000 }: HealthOpt
     const { status, type, body } = await page()
     const headers = { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body), 'Cache-Control': 'no-store' }
     response.writeHead(status, headers).end(body)
+    expectTaken(response)
   }
 }
 

@@ -13,6 +13,7 @@ import { denials, type Denial, type DenialCode } from '#request/denial.ts'
 import type { Deny } from '#request/verdict.ts'
 
 import { answerEarly, type EarlyAnswer } from './linger.ts'
+import { expectTaken } from './taken.ts'
 
 const LONGEST_FAREWELL = 2000 // milliseconds a socket may take to carry its last answer
 
@@ -73,6 +74,7 @@ function send(response: ServerResponse, answer: EarlyAnswer): void {
   const request = response.req
   if (request.complete || !hasBody(request.headers)) response.writeHead(answer.status, answer.headers).end(answer.body)
   else answerEarly(response, answer)
+  expectTaken(response)
 }
 
 function hasBody(headers: NodeJS.Dict<string | string[]>): boolean {

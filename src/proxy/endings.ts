@@ -15,10 +15,11 @@ export function endWith(res: ServerResponse, chunk: Buffer): void {
 
 /**
  * Cuts the client's connection. An answer with a length or in chunks is seen to be short; one to HTTP/1.0 may end
- * with the connection, and there a regular close would look like its end, so it is reset.
+ * with the connection, and there a regular close would look like its end, so it is reset. So is that of a client that
+ * takes nothing: after a close, the system would go on to keep for it what is in its buffers, megabytes at worst.
  */
-export function breakOff(res: ServerResponse, legacy: boolean): void {
+export function breakOff(res: ServerResponse, byReset: boolean): void {
   const { socket } = res
-  if (legacy && socket !== null && !('encrypted' in socket)) socket.resetAndDestroy()
+  if (byReset && socket !== null && !('encrypted' in socket)) socket.resetAndDestroy()
   else res.destroy()
 }

@@ -249,7 +249,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (code === 'request_timeout') res.shouldKeepAlive = false // RFC 9110 §15.5.9
     this.#delivery?.failed(code, error)
     this.#settle(begun || code === 'client_closed' ? 'answered' : 'unanswered', code, error)
-    if (begun) breakOff(res, request.legacy)
+    if (begun) breakOff(res, request.legacy || this.#untaken)
     this.#controller?.abort(gone)
     this.#upload?.release()
     this.#upload?.destroy()
