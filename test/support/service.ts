@@ -12,9 +12,13 @@ export interface Service {
   close(): Promise<void>
 }
 
-/** Starts one on loopback, on a free port unless told otherwise. */
-export async function startService(answer: RequestListener, port = 0): Promise<Service> {
-  const server = createServer({ keepAliveTimeout: 60_000 }, answer)
+/**
+ * Starts one on loopback, on a free port unless told otherwise.
+ *
+ * @param keepAliveTimeout milliseconds that it keeps idle connections, and says so
+ */
+export async function startService(answer: RequestListener, port = 0, keepAliveTimeout = 60_000): Promise<Service> {
+  const server = createServer({ keepAliveTimeout }, answer)
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))
   const bound = (server.address() as AddressInfo).port
   return {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, RequestListener } from 'node:http'
 
 import { startService, type Service } from './service.ts'
 
@@ -26,6 +26,7 @@ export interface Witness extends Service {
 }
 
 const MOST_KEPT = 20
+const KEEP_ALIVE = 15_000 // milliseconds: connections that a fault made many are soon few again
 
 /** The header of a request that must arrive with this identity; of one that must not arrive: none. */
 export function expecting(expected?: Expected): Readonly<Record<string, string>> {
@@ -40,14 +41,15 @@ function lineOf({ issuer, subject, authenticator, roles = '', permissions = '' }
 export async function startWitness(): Promise<Witness> {
   const [wrong, unauthorised]: [string[], string[]] = [[], []]
   let served = 0
-  const service = await startService(({ headers, url }, response) => {
+  const answer: RequestListener = ({ headers, url }, response) => {
     served += 1
     const expected = headers['x-expect']
     const told = toldBy(headers)
     if (expected === undefined) note(unauthorised, `${url ?? ''} ${told}`)
     else if (expected !== told) note(wrong, `${url ?? ''} ${told} instead of ${String(expected)}`)
     response.end('served')
-  })
+  }
+  const service = await startService(answer, 0, KEEP_ALIVE)
   return {
     ...service,
     wrong,
