@@ -69,12 +69,20 @@ export function isLoopback(host: string): boolean {
  * and the addresses outside of it that some clouds chose.
  */
 const metadata = new BlockList()
+const outside = [
+  '100.100.100.200', // Alibaba Cloud
+  '168.63.129.16', // Azure
+  '192.0.0.192', // Oracle Cloud
+]
 metadata.addSubnet('169.254.0.0', 16, 'ipv4')
 metadata.addSubnet('fe80::', 10, 'ipv6')
-metadata.addSubnet('64:ff9b::169.254.0.0', 112, 'ipv6') // by NAT64 (RFC 6052)
-metadata.addAddress('100.100.100.200', 'ipv4') // Alibaba Cloud
-metadata.addAddress('fd00:ec2::254', 'ipv6') // AWS
+metadata.addSubnet('fd00:ec2::', 32, 'ipv6') // AWS: the metadata of instances, the credentials of pods
 metadata.addAddress('fd20:ce::254', 'ipv6') // Google Cloud
+metadata.addSubnet('64:ff9b::169.254.0.0', 112, 'ipv6') // by NAT64 (RFC 6052)
+for (const address of outside) {
+  metadata.addAddress(address, 'ipv4')
+  metadata.addAddress(`64:ff9b::${address}`, 'ipv6')
+}
 
 /** True for addresses that no service but a cloud's own has; `host` may have brackets, names are never one. */
 export function isMetadata(host: string): boolean {

@@ -136,7 +136,12 @@ suite('isMetadata', () => {
     'http://[fe80::1]',
     'http://[febf::1]',
     'http://[fd00:ec2::254]',
+    'http://[fd00:ec2::23]',
     'http://100.100.100.200',
+    'http://168.63.129.16/machine?comp=goalstate',
+    'http://192.0.0.192',
+    'http://[::ffff:168.63.129.16]',
+    'http://[64:ff9b::100.100.100.200]',
   ])
     test(`${url} leads to what only clouds offer`, () => {
       assert.ok(isMetadata(new URL(url).hostname))
