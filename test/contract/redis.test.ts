@@ -29,7 +29,7 @@ const kinds: Readonly<Record<string, Start>> = {
 }
 
 const contract = (name: string, start: Start) =>
-  suite(name, { concurrency: 1 }, () => {
+  suite(name, () => {
     const keep = keeper()
     let store: RedisStore
     const cache = () => createSharedCache(store)
@@ -84,6 +84,6 @@ const contract = (name: string, start: Start) =>
     })
   })
 
-suite('Redis of every kind', { skip: noCluster, concurrency: true }, () => {
+suite('Redis of every kind', { skip: noCluster }, () => {
   for (const [name, start] of Object.entries(kinds)) void contract(name, start)
 })
