@@ -32,7 +32,7 @@ const plainPath = /^\/[\w\-.~!$&'()*+,=:@/]*$/
 const visible = /^[\x21\x22\x24-\x7e]*$/ // all of visible ASCII but `#`
 const brokenEscape = /%(?![0-9a-f]{2})/i
 // Long ways of writing `.` and `/` in UTF-8, also broken ones, which some decoders take.
-const overlong = /%c[01](?:%[89ab]|\.|%2[ef]|%5c)|%(?:e0%[89]|f0%8)[0-9a-f]/i
+const overlong = /%c[01](?:%[89ab]|\.|%2[ef]|%5c)|%(?:e0%[89]|f[08c]%8)[0-9a-f]/i
 const absolute = /^https?:\/\/([^/?#@\\]+)(|[/?].*)$/i
 const nothing: readonly EncodedKind[] = []
 

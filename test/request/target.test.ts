@@ -130,6 +130,8 @@ suite('parseTarget', () => {
     ['/a%c0%2fb', 'overlong UTF-8 in path'],
     ['/a%e0%80%af', 'overlong UTF-8 in path'],
     ['/a%f0%80%80%af', 'overlong UTF-8 in path'],
+    ['/a/%f8%80%80%80%ae%F8%80%80%80%AE/', 'overlong UTF-8 in path'],
+    ['/a%fc%80%80%80%80%af', 'overlong UTF-8 in path'],
     ['', 'neither origin-form nor absolute-form'],
     ['admin', 'neither origin-form nor absolute-form'],
     ['api.test:443', 'neither origin-form nor absolute-form'],
