@@ -21,7 +21,7 @@ const PATIENCE = 10_000 // milliseconds
 export function expectTaken(response: ServerResponse, patience = PATIENCE): void {
   const { socket } = response
   if (socket === null) response.once('socket', () => expectTaken(response, patience))
-  else if (response.writableLength > 0 || !response.writableEnded) {
+  else if (!socket.destroyed && (response.writableLength > 0 || !response.writableEnded)) {
     const timer = setTimeout(() => socket.resetAndDestroy(), patience).unref()
     response.once('close', () => clearTimeout(timer))
   }
