@@ -8,6 +8,7 @@ import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 
 import type { ForwardPlan } from './call.ts'
+import { takeWithin } from './pace.ts'
 import { answerFields, isEventStream } from './response-fields.ts'
 import { Watch } from './watch.ts'
 
@@ -27,15 +28,24 @@ export function passAnswer(
   const status = answer.statusCode ?? 502
   if (status === 204) delete answer.headers['content-length'] // RFC 9110 §8.6
   const res = new ServerResponse(req)
-  const watch = new Watch(Infinity, () => answer.destroy(new Error('the answer paused for too long')))
+  const { idle } = plan.upstream.timeout
+  const pause = isEventStream(answer.headers) ? Infinity : idle
+  const watch = new Watch(Infinity, () => {
+    if (res.writableLength > 0) res.destroy() // which tells that the client is gone
+    else answer.destroy(new Error('the answer paused for too long'))
+  })
   const onDrain = () => res.emit('drain')
   res.shouldKeepAlive = false
   res.assignSocket(socket)
   res.writeHead(status, answerFields(answer.headers, plan))
   res.flushHeaders()
   socket.on('drain', onDrain)
-  if (!isEventStream(answer.headers)) watch.limit(plan.upstream.timeout.idle)
+  watch.limit(pause)
   answer.on('data', () => watch.moved())
+  answer.on('resume', () => watch.limit(pause))
+  // From here on it is the client that is waited for, also when the answer is an event stream, or over.
+  for (const event of ['pause', 'end'])
+    answer.on(event, () => watch.limit(takeWithin(res.writableLength, plan.pace, idle)))
   pipeline(answer, res, (error) => {
     watch.stop()
     socket.off('drain', onDrain)

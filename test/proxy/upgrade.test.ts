@@ -305,6 +305,23 @@ suite('upgrade, refusals', () => {
     await until(() => connection()?.closedAt !== undefined, 'the upstream to be closed')
   })
 
+  for (const type of ['text/plain', 'text/event-stream'])
+    test(`lets go of both ends when the client takes nothing of another answer of ${type}`, async () => {
+      const options = { upstream: { targets: [upstream.url], timeout: { idle: '300ms' } } }
+      await withGateway(options, async (own) => {
+        const flood: Answer = (_, { socket }) => {
+          socket.write(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\n\r\n`)
+          socket.write(Buffer.alloc(32 * 1024 * 1024, 'x'))
+        }
+        const { client, connection } = await shake(flood, hello(), own.port)
+        client.socket.pause()
+        await until(() => own.outcomes.length > 0, 'the outcome')
+        assert.equal(own.outcomes[0]?.denial?.code, 'client_closed')
+        await until(() => connection()?.closedAt !== undefined, 'the upstream to be closed')
+        client.destroy()
+      })
+    })
+
   test('breaks the connection when another answer breaks off', async () => {
     const { client } = await shake(raw('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npartial', 'end'))
     await assert.rejects(client.response(), /truncated/)
