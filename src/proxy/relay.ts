@@ -24,7 +24,7 @@ import { takeWithin } from './pace.ts'
 import { answerFields, faultOf, interimFields, isEventStream, MOST_INTERIM, trailerFields } from './response-fields.ts'
 import { UNASKED_CONTINUE } from './unasked-continue.ts'
 import { Upload } from './upload.ts'
-import type { Asking } from './upstream.ts'
+import type { Affinity } from './upstream.ts'
 import { Watch } from './watch.ts'
 
 type Controller = Dispatcher.DispatchController
@@ -33,7 +33,7 @@ type Controller = Dispatcher.DispatchController
 const gone = new Error('the exchange is over')
 
 export class Relay implements Dispatcher.DispatchHandler {
-  #asking: Asking
+  #affinity: Affinity
   #call: Call
   #done: (outcome: Outcome) => void
   #watch: Watch
@@ -60,8 +60,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   #untaken = false
   #over = false
 
-  constructor(asking: Asking, call: Call, done: (outcome: Outcome) => void) {
-    this.#asking = asking
+  constructor(affinity: Affinity, call: Call, done: (outcome: Outcome) => void) {
+    this.#affinity = affinity
     this.#call = call
     this.#done = done
     this.#wantsTrailers = wantsTrailers(call.request)
@@ -75,7 +75,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (request.body !== 0) this.#upload = this.#createUpload()
     res.on('close', this.#onClose)
     this.#watch.limit(plan.upstream.timeout.headers)
-    this.#dispatch(plan.upstream.pick(this.#asking), attempt)
+    this.#dispatch(plan.upstream.pick(this.#affinity), attempt)
     if (req.socket.destroyed) this.#onClose()
   }
 
@@ -225,7 +225,7 @@ export class Relay implements Dispatcher.DispatchHandler {
       return
     }
     upstream.retried()
-    this.#dispatch(upstream.pick(this.#asking, failed), attempt)
+    this.#dispatch(upstream.pick(this.#affinity, failed), attempt)
   }
 
   #expire = (): void => {

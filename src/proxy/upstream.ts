@@ -26,7 +26,7 @@ export interface Upstream {
   readonly breaker: AttemptBreaker
   readonly ejection: Ejection
   /** Picks the backend of the next attempt, another than `failed` where there is one. */
-  pick(asking: Asking, failed?: Backend): Backend
+  pick(affinity: Affinity, failed?: Backend): Backend
   /** Counts the end of an attempt: a status class such as `2xx`, or what went wrong. */
   count(outcome: string): void
   /** Counts a second attempt. */
@@ -36,7 +36,7 @@ export interface Upstream {
 }
 
 /** Who asks: what `balance: hash(…)` hashes. */
-export interface Asking {
+export interface Affinity {
   readonly principal: Principal | undefined
   /** Address of the client. */
   readonly client: string
@@ -104,18 +104,18 @@ function createChoice(weighted: readonly Weighted[], balance: string): Upstream[
   const pick = createPick(balance.startsWith('hash') ? 'hash' : (balance as BalanceKind))
   const keyOf = balance === 'hash(subject)' ? subjectKey : balance === 'hash(client)' ? clientKey : () => ''
 
-  return (asking, failed) => {
+  return (affinity, failed) => {
     const fit = weighted.filter(({ backend }) => !backend.ejected && backend !== failed)
     const others = fit.length > 0 ? fit : weighted.filter(({ backend }) => backend !== failed)
-    return pick(others.length > 0 ? others : weighted, keyOf(asking))
+    return pick(others.length > 0 ? others : weighted, keyOf(affinity))
   }
 }
 
 /** Anonymous requests are told apart by their address. */
-function subjectKey({ principal, client }: Asking): string {
+function subjectKey({ principal, client }: Affinity): string {
   return principal === undefined ? client : `${principal.issuer} ${principal.subject}`
 }
 
-function clientKey({ client }: Asking): string {
+function clientKey({ client }: Affinity): string {
   return client
 }

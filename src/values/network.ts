@@ -64,6 +64,17 @@ export function isLoopback(host: string): boolean {
   return loopback.test(host)
 }
 
+const here = new BlockList()
+here.addSubnet('127.0.0.0', 8, 'ipv4')
+here.addSubnet('0.0.0.0', 8, 'ipv4') // connects to loopback
+here.addAddress('::1', 'ipv6')
+here.addAddress('::', 'ipv6')
+
+/** True for this machine in every spelling that connects to it, also `0.0.0.0` and IPv4 within IPv6; `host` may have brackets. */
+export function isThisMachine(host: string): boolean {
+  return isLoopback(host) || isIn(here, host)
+}
+
 /**
  * Where clouds hand credentials to whatever runs on a machine: the whole link-local range (RFC 3927, RFC 4291 §2.5.6),
  * and the addresses outside of it that some clouds chose.
@@ -86,6 +97,10 @@ for (const address of outside) {
 
 /** True for addresses that no service but a cloud's own has; `host` may have brackets, names are never one. */
 export function isMetadata(host: string): boolean {
+  return isIn(metadata, host)
+}
+
+function isIn(networks: BlockList, host: string): boolean {
   const address = host.replace(/^\[(.*)\]$/, '$1')
-  return isIP(address) !== 0 && metadata.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+  return isIP(address) !== 0 && networks.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
 }

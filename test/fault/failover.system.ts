@@ -126,9 +126,11 @@ suite('Redis fails over under traffic: Sentinels', { skip: noRedis || noPostgres
 
   test('F4: the primary is killed: a replica takes over, and the old one comes back as its replica', async () => {
     const old = await sentinels.primary()
-    await survive('Sentinel: killed', scene, { begin: () => old.crash(), end: () => sentinels.promoted(old) }).finally(
-      () => old.restart(),
-    )
+    try {
+      await survive('Sentinel: killed', scene, { begin: () => old.crash(), end: () => sentinels.promoted(old) })
+    } finally {
+      await old.restart()
+    }
     const primary = await sentinels.primary()
     await assertCountedOnce('Sentinel: killed', scene, [primary])
 
@@ -208,15 +210,11 @@ suite('Redis fails over under traffic: a Cluster', { skip: noCluster || noPostgr
   ] as const)
     test(`F4: one primary is ${how}: its slots wait for the promotion, the others notice nothing`, async () => {
       const { node, key, subjects } = await busyPrimary()
-      let first = 0
-      const { answers, refused, opened } = await survive(`Cluster: ${how}`, scene, {
-        begin: () => fail(node),
-        end: () => cluster.promoted(key, node),
-      }).finally(async () => {
-        first = scene.traffic.answers.length
-        await mend(node)
-        await cluster.demoted(node)
-      })
+      const change = { begin: () => fail(node), end: () => cluster.promoted(key, node) }
+      const { answers, refused, opened } = await survive(`Cluster: ${how}`, scene, change)
+      const first = scene.traffic.answers.length
+      await mend(node)
+      await cluster.demoted(node)
       assert.ok(refused.length > 0, 'its own slots could not be counted meanwhile')
       const strict = statsOf(answers.filter((answer) => isStrict(answer) && !subjects.has(answer.kind)))
       // A machine that makes all of Redis late, ten times in a row, opens the breaker for all of it.

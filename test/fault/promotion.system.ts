@@ -109,8 +109,8 @@ routes:
   }
 
   const failures = [
-    { how: 'killed', cuts: true, fail: (server: TestPostgres) => server.crash() },
-    { how: 'hung, and its connections with it', cuts: false, fail: (server: TestPostgres) => server.pause() },
+    { how: 'killed', cuts: true, fail: async (server: TestPostgres) => server.crash() },
+    { how: 'hung, and its connections with it', cuts: false, fail: async (server: TestPostgres) => server.pause() },
   ]
   for (const { how, cuts, fail } of failures)
     test(`F6: the primary is ${how}: its replica is promoted, and the gateway follows the name`, async () => {

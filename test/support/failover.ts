@@ -23,7 +23,7 @@ export interface FailoverScene {
   readonly service: Witness
   /** Tokens, sessions and keys of `mixture`; a fifth are tokens whose limit must be counted in Redis, or is refused. */
   readonly traffic: Load
-  metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>
+  readonly metric: (name: string, labels?: Readonly<Record<string, string>>) => Promise<number>
   /** How `/readyz` says that Redis fares. */
   redis(): Promise<string | undefined>
 }

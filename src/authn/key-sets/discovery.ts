@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { BlockList, isIP, isIPv6 } from 'node:net'
 import type { Dispatcher } from 'undici'
 
-import { isLoopback, isMetadata } from '#values/network.ts'
+import { isMetadata, isThisMachine } from '#values/network.ts'
 
 import { parseObject } from '../jwt/json.ts'
 import { failed, type LoadKeys } from './source.ts'
@@ -41,18 +40,6 @@ function mayFetch(url: string, issuer: string): boolean {
   const { protocol, hostname, username } = new URL(url)
   const home = new URL(issuer)
   if (username !== '' || isMetadata(hostname)) return false
-  if (isHere(hostname)) return isHere(home.hostname) && /^https?:$/.test(protocol)
+  if (isThisMachine(hostname)) return isThisMachine(home.hostname) && /^https?:$/.test(protocol)
   return protocol === 'https:' || (protocol === 'http:' && home.protocol === 'http:' && hostname === home.hostname)
-}
-
-const here = new BlockList()
-here.addSubnet('127.0.0.0', 8, 'ipv4')
-here.addSubnet('0.0.0.0', 8, 'ipv4') // connects to loopback
-here.addAddress('::1', 'ipv6')
-here.addAddress('::', 'ipv6')
-
-/** True for this machine in every spelling; IPv4 within IPv6 counts. */
-function isHere(hostname: string): boolean {
-  const address = hostname.replace(/^\[(.*)\]$/, '$1')
-  return isLoopback(hostname) || (isIP(address) !== 0 && here.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
 }

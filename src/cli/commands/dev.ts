@@ -19,7 +19,7 @@ import { seed } from '../dev/seed.ts'
 import { printedTour, tour, type DemoSecrets } from '../dev/tour.ts'
 import { startGateway, type Gateway } from '../gateway/start.ts'
 import type { Stores } from '../gateway/stores.ts'
-import { untilEnd } from './serve.ts'
+import { isSafeProcess, untilEnd } from './serve.ts'
 
 export const dev: Command = {
   name: 'dev',
@@ -32,6 +32,7 @@ export const dev: Command = {
   describe: configHelp,
   examples: ['npm start', 'HEIMDALL_REDIS_URL=redis://127.0.0.1:6379 npm start'],
   async run(call, io) {
+    if (!isSafeProcess('dev', io)) return 1
     mkdirSync(DEV_DIRECTORY, { recursive: true, mode: 0o700 })
     await ensureIssuer(join(DEV_DIRECTORY, 'issuer'))
     const loaded = readConfig(call, io)

@@ -5,7 +5,7 @@
  */
 import { errorText } from '#telemetry/error-text.ts'
 
-import type { Command, Signals } from '../command.ts'
+import type { Command, Io, Signals } from '../command.ts'
 import { configHelp, configOption, configPath, readConfig } from '../config-file.ts'
 import { startGateway, type Gateway } from '../gateway/start.ts'
 import { unsafeProcess } from '../gateway/unsafe-process.ts'
@@ -25,9 +25,7 @@ export const serve: Command = {
     'HEIMDALL_LISTEN=127.0.0.1:8081 npm run -s heimdall -- serve',
   ],
   async run(call, io) {
-    const unsafe = unsafeProcess(io.env, process.execArgv)
-    for (const danger of unsafe) io.err(`heimdall serve: does not start: ${danger}`)
-    if (unsafe.length > 0) return 1
+    if (!isSafeProcess('serve', io)) return 1
     const loaded = readConfig(call, io)
     if (loaded === undefined) return 1
     const signals = io.signals() // before the start: a signal that comes during it is heeded after it
@@ -41,6 +39,13 @@ export const serve: Command = {
       signals.stop()
     }
   },
+}
+
+/** False, and said why, when flags or variables of the process would undo what a gateway promises. */
+export function isSafeProcess(command: string, io: Io): boolean {
+  const unsafe = unsafeProcess(io.env, process.execArgv)
+  for (const danger of unsafe) io.err(`heimdall ${command}: does not start: ${danger}`)
+  return unsafe.length === 0
 }
 
 /** Waits for the signal to end, and ends. */

@@ -34,16 +34,17 @@ suite('settings of the process', () => {
     assert.deepEqual(unsafeProcess({ NODE_TLS_REJECT_UNAUTHORIZED: '1' }, [...flags, '--disable-proto=delete']), [])
   })
 
-  test('are told all at once, before the file is read', () => {
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      ['--insecure-http-parser', main, 'serve', '--config', '/nonexistent.yaml'],
-      { encoding: 'utf8', env: { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: '0' }, timeout: 20_000 },
-    )
-    assert.equal(status, 1)
-    assert.equal(stdout, '')
-    assert.match(stderr, /does not start: --insecure-http-parser lets requests in/)
-    assert.match(stderr, /does not start: NODE_TLS_REJECT_UNAUTHORIZED=0 believes every certificate/)
-    assert.doesNotMatch(stderr, /nonexistent/)
-  })
+  for (const command of ['serve', 'dev'])
+    test(`are told all at once by ${command}, before the file is read`, () => {
+      const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        ['--insecure-http-parser', main, command, '--config', '/nonexistent.yaml'],
+        { encoding: 'utf8', env: { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: '0' }, timeout: 20_000 },
+      )
+      assert.equal(status, 1)
+      assert.equal(stdout, '')
+      assert.match(stderr, /does not start: --insecure-http-parser lets requests in/)
+      assert.match(stderr, /does not start: NODE_TLS_REJECT_UNAUTHORIZED=0 believes every certificate/)
+      assert.doesNotMatch(stderr, /nonexistent/)
+    })
 })
