@@ -54,7 +54,7 @@ type Answers = { readonly answers: readonly Answer[] }
 export async function liveThrough(
   { traffic, control }: { readonly traffic: Answers; readonly control: Answers },
   fault: Fault,
-  { before = 2000, during = 4000, after = 1500 }: Lengths = {},
+  { before = 1500, during = 3000, after = 1000 }: Lengths = {},
 ): Promise<Episode> {
   const record = phases(traffic, control)
   let calm = await record(() => sleep(before))
