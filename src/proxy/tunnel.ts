@@ -2,7 +2,8 @@
  * One tunnel: two connections that are joined, and how they end.
  *
  * Either side may end its half and go on reading. When one is through, what it said last still reaches the other;
- * only an error cuts both.
+ * only an error cuts both. Of a side that has ended nobody learns whether it is still there (nothing is read from it any
+ * more), so what is left of a tunnel lasts only as long as something moves on it.
  *
  * @module
  */
@@ -31,8 +32,13 @@ export interface Tunnel {
   close(code: number): void
 }
 
-/** Watches over two connections that are being joined, before a byte has gone through; `ended` is called once. */
-export function openTunnel({ client, upstream }: Ends, ended: (first: Side) => void): Tunnel {
+/**
+ * Watches over two connections that are being joined, before a byte has gone through.
+ *
+ * @param silence milliseconds in which something must move once one side has ended
+ * @param ended called once
+ */
+export function openTunnel({ client, upstream }: Ends, silence: number, ended: (first: Side) => void): Tunnel {
   const frames = new Frames()
   const follow = (bytes: Buffer) => frames.follow(bytes)
   let first: Side | undefined
@@ -43,6 +49,7 @@ export function openTunnel({ client, upstream }: Ends, ended: (first: Side) => v
       first ??= name
     }
     side.once('end', note).once('error', note)
+    side.once('end', () => other.setTimeout(silence, () => other.destroy()))
     side.once('close', (failed) => {
       if (over) return
       over = true

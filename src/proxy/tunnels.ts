@@ -61,9 +61,11 @@ export interface Rhythm {
   readonly tick: number
   /** Between two questions of one tunnel. */
   readonly every: number
+  /** Without a byte, until a tunnel is cut that one side has ended. */
+  readonly silence: number
 }
 
-const RHYTHM: Rhythm = { tick: 100, every: 5000 }
+const RHYTHM: Rhythm = { tick: 100, every: 5000, silence: 60_000 }
 const MOST_ASKING = 64
 const MOST_DOUBTS = 6 // questions in a row that nobody could answer: half a minute
 
@@ -135,7 +137,7 @@ export function createTunnels({ metrics, log, clock, rhythm = RHYTHM }: TunnelsD
       return entries.size
     },
     open(options) {
-      const tunnel = openTunnel(options, (first) => leave(entry, first))
+      const tunnel = openTunnel(options, rhythm.silence, (first) => leave(entry, first))
       const entry = enter(options, tunnel, rhythm.every)
       if (entries.size === 0) timer = setInterval(look, rhythm.tick).unref()
       entries.add(entry)

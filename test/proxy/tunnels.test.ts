@@ -11,7 +11,7 @@ import { createMetrics } from '#telemetry/metrics.ts'
 
 import { until } from '../support/wire.ts'
 
-const FAST = { tick: 2, every: 10 }
+const FAST = { tick: 2, every: 10, silence: 5000 }
 const revoked = deny('invalid_session', 'the session was ended')
 const away = deny('store_unavailable', 'the session cannot be looked up')
 
@@ -178,7 +178,11 @@ suite('an open tunnel', () => {
 
   test('asks one question at a time, and not at once', async () => {
     const answers: ((verdict: Verdict<unknown>) => void)[] = []
-    const { open, ends } = await joined(() => new Promise((resolve) => answers.push(resolve)), { tick: 1, every: 50 })
+    const { open, ends } = await joined(() => new Promise((resolve) => answers.push(resolve)), {
+      ...FAST,
+      tick: 1,
+      every: 50,
+    })
     const began = performance.now()
     open()
     await until(() => answers.length > 0, 'the first question')
@@ -236,5 +240,22 @@ suite('the ends of a tunnel', () => {
       ending.peer.resetAndDestroy()
       await until(() => ends.length === 1, 'the end')
       await until(() => other.peer.readableEnded || other.peer.destroyed, 'the other to hear of it', 500)
+    })
+
+  for (const first of ['client', 'service'] as const)
+    test(`does not wait for ever where the ${first} has ended and the other says nothing: it may be long gone`, async () => {
+      const { open, ends, client, service } = await joined(() => passed, { ...FAST, silence: 300 })
+      open()
+      const [ending, other] = first === 'client' ? [client, service] : [service, client]
+      ending.peer.end()
+      ending.peer.resume()
+      for (let words = 0; words < 8; words += 1) {
+        other.peer.write('x')
+        await until(() => ending.received().length === words + 1, 'the words')
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+      assert.deepEqual(ends, [], 'as long as something moves')
+      await until(() => ends.length === 1, 'the end', 2000)
+      await until(() => ending.peer.readableEnded, 'the end at its peer')
     })
 })

@@ -173,7 +173,9 @@ export const paths: readonly Case[] = [
       ...spelled(`C%20 C%20/ C%09 C%0a C%0d%0a C%0d C%7f C%a0 C%85 C%ff /%20B /%0aB /%ffB`),
       ...spelled(`C/%2e C/%2f C%2f C%2f/ C%25 C% C%2 C%zz C/% C/// C/./. C/././ /.;/B`),
       ...spelled(`//C// /./C/./ /.;C ;C .;C /;/B //;//B /x/;/..C /x;/..;C /..C /../..C /...C`),
-      ...spelled(`D/%c0%ae%c0%aeC D/%e0%80%ae%e0%80%aeC D/..%c0%afB D/%c0%2e%c0%2eC D/..%e0%80%afB D/..%f8%80%80%80%afB D/..%c1%9cB`),
+      ...spelled(
+        `D/%c0%ae%c0%aeC D/%e0%80%ae%e0%80%aeC D/..%c0%afB D/%c0%2e%c0%2eC D/..%e0%80%afB D/..%f8%80%80%80%afB D/..%c1%9cB`,
+      ),
       ...spelled(`D/%u002e%u002eC D/..%u2215B D/%uff0e%uff0eC D/..%u002fB /%u0061B D/%%32%65%%32%65C`),
       ...spelled(`D/..%09C D/%0a..C D/.%00.C D/.%0d.C D/..%0d%0aC D/..%20/../..C`),
       ...written('D/\x85..C', 'D/..\xa0C'),
