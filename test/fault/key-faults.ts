@@ -56,11 +56,10 @@ export const keyFaults = {
 /** Lives through a failure of the endpoint, and holds it to what is promised of all of them. */
 export async function surviveKeys(
   scene: Scene,
-  row: string,
-  making: (scene: Scene) => Fault,
+  { row, what, fault }: { readonly row: string; readonly what: string; readonly fault: (scene: Scene) => Fault },
   lengths: Lengths = {},
 ): Promise<Episode> {
-  const { begin, end } = making(scene)
+  const { begin, end } = fault(scene)
   const fares = async () => (await scene.readiness())['keys']
   let [fetches, began, ended, current] = [0, 0, 0, Promise.resolve(0)]
   const told: Fault = {
@@ -92,6 +91,6 @@ export async function surviveKeys(
   const most = 2 * (Math.ceil((ended - began) / COOLDOWN) + 1)
   assert.ok(fetches <= most, `${fetches} connections and requests, at most ${most}`)
   const totals = totalsOf(phases.map((phase) => phase.of()))
-  report(row, { ...speedOf(episode), fetches, current_again_ms: await current }, totals)
+  report(row, { what, ...speedOf(episode), fetches, current_again_ms: await current }, totals)
   return episode
 }

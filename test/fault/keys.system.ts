@@ -32,7 +32,7 @@ suite('an issuer fails under traffic', { skip: noRedis || noPostgres }, () => {
 
   for (const [what, fault] of Object.entries(keyFaults))
     test(`F8: an issuer that ${what} costs nobody an answer: its last good keys are believed`, async () => {
-      await surviveKeys(scene, 'F8', fault)
+      await surviveKeys(scene, { row: 'F8', what, fault })
     })
 
   const by = (token: string) => ({ Authorization: `Bearer ${token}`, ...byTokenOf(1, scene.issuer.name) })
@@ -81,7 +81,7 @@ suite('an issuer fails under traffic', { skip: noRedis || noPostgres }, () => {
     await scene.proxies.keys.set({ kind: 'pass' })
     await eventually('believed again', async () => (await outcome(gateway, by(token))) === '200')
     assert.equal(await ready(gateway), 200)
-    report('F8', { max_stale_ms: 3000, believed_ms: believed })
+    report('F8', { what: 'keys too old', max_stale_ms: 3000, believed_ms: believed })
     assert.ok(believed <= 3500, `believed for ${believed} ms`)
   })
 
@@ -95,7 +95,7 @@ suite('an issuer fails under traffic', { skip: noRedis || noPostgres }, () => {
     await scene.proxies.keys.set({ kind: 'pass' })
     const ended = performance.now()
     await eventually('ready', async () => (await ready(gateway)) === 200)
-    report('F8', { ready_after_ms: performance.now() - ended })
+    report('F8', { what: 'started without keys', ready_after_ms: performance.now() - ended })
     assert.equal(await outcome(gateway, by(newToken())), '200')
     scene.assertHonest()
   })

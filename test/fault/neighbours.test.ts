@@ -22,10 +22,12 @@ suite('Postgres and the issuer fail under traffic, in short', { skip: noRedis ||
   })
 
   test('F6: a Postgres that is gone without a word, and another in its place, costs tokens nothing', async () => {
-    await survivePostgres(scene, postgresFaults['is gone without a word, and another in its place'], short)
+    const what = 'is gone without a word, and another in its place'
+    await survivePostgres(scene, { what, ...postgresFaults[what] }, short)
   })
 
   test('F8: an issuer that answers 500 costs nobody an answer', async () => {
-    await surviveKeys(scene, 'F8', keyFaults['answers 500'], short)
+    const what = 'answers 500'
+    await surviveKeys(scene, { row: 'F8', what, fault: keyFaults[what] }, short)
   })
 })

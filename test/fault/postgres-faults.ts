@@ -94,8 +94,10 @@ function locked({ directory: { db } }: Scene): Fault {
   }
 }
 
+type Named = PostgresFault & { readonly what: string }
+
 /** Lives through a failure of Postgres, and holds it to what is promised of all of them. */
-export async function survivePostgres(scene: Scene, wanted: PostgresFault, lengths: Lengths = {}): Promise<Episode> {
+export async function survivePostgres(scene: Scene, wanted: Named, lengths: Lengths = {}): Promise<Episode> {
   const { begin, end } = wanted.fault(scene)
   let [most, down, ending] = [0, 0, 0]
   const watch = setInterval(() => (most = Math.max(most, connectionsTo(scene.proxies.postgres.port).open)), 500)
@@ -146,12 +148,12 @@ function assertLookups(
   assert.ok(last <= FRESH, `nothing is believed for longer, but after ${last} ms`)
 }
 
-function tell(episode: Episode, { row = 'F6', answers }: PostgresFault, connections: number): void {
+function tell(episode: Episode, { row = 'F6', what, answers }: Named, connections: number): void {
   const { before, onset, during, after, recovered } = episode
   const whole = answers === 'all' ? [before, onset, during, after] : [before, after]
   const part = answers === 'all' ? [] : [onset, during]
   const asked = during.of(...LOOKED_UP)
   const lookups = { lookups: asked.count, lookups_503: asked.failed, lookups_p99_ms: asked.p99 }
   const totals = totalsOf([...whole.map((phase) => phase.of()), ...part.map((phase) => phase.of(...TOKENS))])
-  report(row, { ...speedOf(episode), ...lookups, recovered_ms: recovered, connections }, totals)
+  report(row, { what, ...speedOf(episode), ...lookups, recovered_ms: recovered, connections }, totals)
 }

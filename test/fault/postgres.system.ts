@@ -21,6 +21,6 @@ suite('Postgres fails under traffic', { skip: noRedis || noPostgres }, () => {
 
   for (const [what, fault] of Object.entries<PostgresFault>(postgresFaults))
     test(`F6: a Postgres that ${what} costs tokens nothing, and nobody their identity`, async () => {
-      await survivePostgres(scene, fault)
+      await survivePostgres(scene, { what, ...fault })
     })
 })

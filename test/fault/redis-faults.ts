@@ -107,7 +107,7 @@ export function slowLoading(folder: string): string[] {
 /** Lives through a failure of Redis, and holds it to what is promised of all of them. */
 export async function surviveRedis(
   scene: Scene,
-  { row, fault, shared }: RedisFault,
+  { what, row, fault, shared }: RedisFault & { readonly what: string },
   lengths?: Lengths,
 ): Promise<Episode> {
   const known = scene.gateway.lines.length
@@ -140,7 +140,7 @@ export async function surviveRedis(
   scene.assertHonest()
   const phases = [episode.before, episode.onset, episode.during, episode.after].map((phase) => phase.of())
   const totals = totalsOf(phases)
-  const figures = { ...speedOf(episode), longest_ms: Math.max(...phases.slice(1, 3).map(({ most }) => most)) }
+  const figures = { what, ...speedOf(episode), longest_ms: Math.max(...phases.slice(1, 3).map(({ most }) => most)) }
   if (shared === true) {
     const excused = episode.during.noise > DEADLINE ? 2 : 0 // a machine that stands still looks like a Redis that does
     assert.ok(changes.length <= excused, `limits are shared all the time: ${JSON.stringify(changes)}`)
@@ -157,7 +157,7 @@ export async function surviveRedis(
   const again = (changes.find(({ away, time }) => !away && time >= times.ending)?.time ?? NaN) - times.end
   assert.ok(fellBack <= 100 + SLACK, `counted here after ${fellBack} ms`)
   assert.ok(again <= 2000 + SLACK, `shared again after ${again} ms`)
-  report(row, { fell_back_ms: fellBack, shared_again_ms: again, ...figures }, totals)
+  report(row, { ...figures, fell_back_ms: fellBack, shared_again_ms: again }, totals)
   return episode
 }
 

@@ -38,7 +38,7 @@ suite('Redis fails under traffic', { skip: noRedis || noPostgres }, () => {
 
   for (const [what, fault] of Object.entries<RedisFault>(redisFaults))
     test(`${fault.row}: a Redis that ${what} costs nobody an answer, and tokens no time`, async () => {
-      await surviveRedis(scene, fault, { during: what.includes('poison') ? 7000 : 4000 })
+      await surviveRedis(scene, { what, ...fault }, { during: what.includes('poison') ? 7000 : 3000 })
     })
 
   /** Scripts and transactions that Redis has worked on: of the gateway, nobody else sends any. */
@@ -68,7 +68,7 @@ suite('Redis fails under traffic', { skip: noRedis || noPostgres }, () => {
     scene.redis.resume()
     await isShared()
     const late = 38 - ((await few(dave)) ?? NaN)
-    report('F2', { quota: 40, passed_while_hung: passed, counted_late: late })
+    report('F2', { what: 'counted late', quota: 40, passed_while_hung: passed, counted_late: late })
     assert.equal(passed, 40, 'the quota is counted here')
     assert.ok(late >= 0 && late <= 20, `${late} counted late`)
   })
@@ -80,7 +80,7 @@ suite('Redis fails under traffic', { skip: noRedis || noPostgres }, () => {
     const asked = (await commands()) - begun
     await scene.proxies.redis.set({ kind: 'pass' })
     await isShared()
-    report('F3', { commands_in_3_s: asked })
+    report('F3', { what: 'asked while 200 ms late', commands_in_3_s: asked })
     assert.ok(asked <= 60, `asked ${asked} times in three seconds`)
   })
 

@@ -22,6 +22,6 @@ suite('Redis fails under traffic, in short', { skip: noRedis || noPostgres }, ()
 
   for (const what of ['is 200 ms late', 'talks HTML'] as const)
     test(`${redisFaults[what].row}: a Redis that ${what} costs nobody an answer, and tokens no time`, async () => {
-      await surviveRedis(scene, redisFaults[what], short)
+      await surviveRedis(scene, { what, ...redisFaults[what] }, short)
     })
 })

@@ -41,16 +41,16 @@ suite('two neighbours fail under traffic', { skip: noRedis || noPostgres }, () =
   ] as const)
     test(`F26: a Redis that ${redis} and a Postgres that ${postgres} leave tokens as they were`, async () => {
       const fault = both(redisFaults[redis].fault, postgresFaults[postgres].fault)
-      await survivePostgres(scene, { row: 'F26', answers: 'none', fault })
+      await survivePostgres(scene, { row: 'F26', what: `Redis ${redis}, Postgres ${postgres}`, answers: 'none', fault })
     })
 
   test('F26: an issuer that refuses connections and a Redis that is hung leave everybody as they were', async () => {
     const fault = both(keyFaults['refuses connections'], redisFaults['is hung (SIGSTOP)'].fault)
-    await surviveKeys(scene, 'F26', fault)
+    await surviveKeys(scene, { row: 'F26', what: 'issuer refuses connections, Redis is hung', fault })
   })
 
   test('F26: an issuer that swallows what it hears and a Postgres that is hung leave tokens as they were', async () => {
     const fault = both(keyFaults['swallows what it hears'], postgresFaults['is hung (SIGSTOP)'].fault)
-    await survivePostgres(scene, { row: 'F26', answers: 'none', fault })
+    await survivePostgres(scene, { row: 'F26', what: 'issuer swallows, Postgres is hung', answers: 'none', fault })
   })
 })
