@@ -8,6 +8,7 @@ import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 
 import type { ForwardPlan } from './call.ts'
+import { breakOff } from './endings.ts'
 import { takeWithin } from './pace.ts'
 import { answerFields, isEventStream } from './response-fields.ts'
 import { Watch } from './watch.ts'
@@ -31,7 +32,7 @@ export function passAnswer(
   const { idle } = plan.upstream.timeout
   const pause = isEventStream(answer.headers) ? Infinity : idle
   const watch = new Watch(Infinity, () => {
-    if (res.writableLength > 0) res.destroy() // which tells that the client is gone
+    if (res.writableLength > 0) breakOff(res, true) // which tells that the client is gone
     else answer.destroy(new Error('the answer paused for too long'))
   })
   const onDrain = () => res.emit('drain')

@@ -318,7 +318,8 @@ suite('upgrade, refusals', () => {
         await until(() => own.outcomes.length > 0, 'the outcome')
         assert.equal(own.outcomes[0]?.denial?.code, 'client_closed')
         await until(() => connection()?.closedAt !== undefined, 'the upstream to be closed')
-        client.destroy()
+        client.socket.resume()
+        assert.equal(await client.closed(), 'reset', 'nothing is kept for it in the buffers of the system')
       })
     })
 
