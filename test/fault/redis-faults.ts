@@ -141,18 +141,16 @@ export async function surviveRedis(
   const phases = [episode.before, episode.onset, episode.during, episode.after].map((phase) => phase.of())
   const totals = totalsOf(phases)
   const figures = { what, ...speedOf(episode), longest_ms: Math.max(...phases.slice(1, 3).map(({ most }) => most)) }
+  const isLate = Math.max(episode.onset.noise, episode.during.noise) > DEADLINE // a machine that stands still looks like a Redis that does
+  const excused = isLate ? 2 : 0
   if (shared === true) {
-    const excused = episode.during.noise > DEADLINE ? 2 : 0 // a machine that stands still looks like a Redis that does
     assert.ok(changes.length <= excused, `limits are shared all the time: ${JSON.stringify(changes)}`)
     report(row, figures, totals)
     return episode
   }
   const meanwhile = changes.filter(({ time }) => time < times.ending)
-  assert.deepEqual(
-    meanwhile.map(({ away }) => away),
-    [true],
-    'it is told once that limits are counted here',
-  )
+  assert.ok(meanwhile.length <= 1 + excused, `it is told once that limits are counted here: ${JSON.stringify(changes)}`)
+  assert.equal(meanwhile.at(-1)?.away, true)
   const fellBack = (meanwhile[0]?.time ?? NaN) - times.begin
   const again = (changes.find(({ away, time }) => !away && time >= times.ending)?.time ?? NaN) - times.end
   assert.ok(fellBack <= 100 + SLACK, `counted here after ${fellBack} ms`)

@@ -115,4 +115,16 @@ suite('Redis fails under traffic', { skip: noRedis || noPostgres }, () => {
     const isTold = ({ msg }: LogLine) => msg === 'shared cache held an unusable value'
     await eventually('it is told', () => scene.gateway.lines.slice(warned).filter(isTold).length === 2)
   })
+
+  test('F5: a flush starts no storm: whoever asks for the same at once waits for one read', async () => {
+    const reads = () => scene.metric('heimdall_store_query_duration_seconds_count', { store: 'postgres' })
+    const { enter } = await newSession()
+    await scene.redis.client.flushall()
+    const begun = await reads()
+    const statuses = await Promise.all(Array.from({ length: 100 }, enter))
+    const read = (await reads()) - begun
+    report('F5', { what: 'a hundred ask at once after a flush', reads_of_postgres: read })
+    assert.deepEqual(new Set(statuses), new Set([200]))
+    assert.ok(read <= 40, `${read} reads`) // two are for these, the rest is the traffic beside them
+  })
 })
