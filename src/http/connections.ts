@@ -30,7 +30,7 @@ export class Connections {
   }
 
   add(socket: Duplex): void {
-    if (this.#open.size >= this.most) this.#addSurplus(socket)
+    if (this.#open.size - this.#surplus.size >= this.most) this.#addSurplus(socket)
     this.#open.set(socket, [])
     socket.once('close', () => this.#open.delete(socket))
     // Node takes its own listener away at `CONNECT` and upgrades; without one a reset would end the process.

@@ -110,6 +110,20 @@ suite('an HTTP server', () => {
     first.destroy()
   })
 
+  test('lets a connection in as soon as there is room, whoever waits to be told that there is none', async () => {
+    const request: Handlers['request'] = (_, response, _expects, surplus) => void response.end(surplus ? 'no' : 'yes')
+    const { port, server } = await serve({ request }, { maxConnections: 1 })
+    const first = await connectRaw(port)
+    const waiting = await connectRaw(port)
+    await until(() => server.connections === 2, 'both connections')
+    first.destroy()
+    await until(() => server.connections === 1, 'the end of the first')
+    const second = await connectRaw(port)
+    second.send(get())
+    assert.equal((await second.response()).text, 'yes')
+    for (const client of [waiting, second]) client.destroy()
+  })
+
   test('closes connections far above its maximum at once, and counts them', async () => {
     const { port } = await serve({}, { maxConnections: 1 })
     const clients = await Promise.all(Array.from({ length: 140 }, () => connectRaw(port)))
