@@ -158,9 +158,9 @@ suite('a heap of 128 MiB', () => {
 
   test('F24: sheds before it is full, also where the file lets in more than it holds', async () => {
     const target = keep(await startTarget())
-    const overload = '{ connections: 12000, in_flight: 8000 }'
-    const gateway = keep(await serve(file(target.url, overload), { flags: ['--max-old-space-size=48'] }))
-    await withstand(gateway, 'wait', 'heap of 48 MiB, limits too high, wait', 2 * LONG)
+    const overload = '{ connections: 12000, in_flight: 4000 }'
+    const gateway = keep(await serve(file(target.url, overload), { flags: ['--max-old-space-size=64'] }))
+    await withstand(gateway, 'wait', 'heap of 64 MiB, limits too high, wait', 2 * LONG)
     assert.ok(gateway.lines.some(({ msg, reason }) => msg === 'overload begins' && reason === 'memory'))
   })
 })

@@ -9,6 +9,6 @@
 export const FLAGS = [
   '--disable-proto=delete',
   '--disallow-code-generation-from-strings',
-  '--max-semi-space-size=16',
+  '--max-semi-space-size=8',
   '--heap-growing-percent=20',
 ]
