@@ -42,8 +42,11 @@ export function redisCounter(redis: Redis | Cluster, id: string, quota: Quota): 
   return {
     async take(key): Promise<Taken> {
       const answer = await limiter.consume(key).catch(refusal)
-      const [wait = 0, at = 0] = String(answer.msBeforeNext).split(' ').map(Number)
-      return { allowed: answer.consumedPoints <= quota.count, remaining: answer.remainingPoints, wait, at }
+      const { consumedPoints, remainingPoints: remaining } = answer
+      const [wait = Number.NaN, at = Number.NaN] = String(answer.msBeforeNext).split(' ').map(Number)
+      // The library takes whatever it is told for a count; what is none must not refuse anybody.
+      if (![consumedPoints, wait, at].every(Number.isSafeInteger)) throw new TypeError('not the answer of the script')
+      return { allowed: consumedPoints <= quota.count, remaining, wait, at }
     },
     giveBack(key, at) {
       limiter.reward(key, at).catch(() => undefined)

@@ -4,15 +4,32 @@
  * Left to itself it sends what is for a node that is away to any other, is told to ask the one that is away, connects to
  * that, and asks for the map of the Cluster anew: for every single command. And it connects to a node when the first
  * command for it comes, which waits meanwhile. Here a command whose node is not connected fails at once, nodes are
- * connected to before there is a command for them, and the map is asked for at most four times a second.
+ * connected to before there is a command for them, and the map is asked for at most four times a second. Left to itself
+ * it also believes any map, and dies of one that is none.
  *
  * @module
  */
 import { randomInt } from 'node:crypto'
 
-import { Cluster, type Command, type Redis } from 'ioredis'
+import { Cluster, Command, type Redis } from 'ioredis'
+import { z } from 'zod'
 
 const REFRESH_INTERVAL = 250 // milliseconds
+const SLOTS = 16_384
+
+const slot = z
+  .int()
+  .min(0)
+  .max(SLOTS - 1)
+const nodeOfRange = z.tuple([z.string().max(255).nullable(), z.int().min(0).max(65_535)]).rest(z.unknown())
+/** The answer to `CLUSTER SLOTS`: ranges with their nodes. Texts and numbers answer other questions. */
+const slotMap = z.array(z.tuple([slot, slot]).rest(nodeOfRange)).max(SLOTS)
+const clusterAnswer = z.union([z.string(), z.number(), slotMap])
+
+Command.setReplyTransformer('cluster', (answer: unknown) => {
+  if (!clusterAnswer.safeParse(answer).success) throw new TypeError('not the map of a Cluster')
+  return answer
+})
 
 type Stream = Parameters<Cluster['sendCommand']>[1]
 

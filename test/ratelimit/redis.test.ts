@@ -10,6 +10,7 @@ import { redisCounter } from '#ratelimit/redis.ts'
 
 import { eventually } from '../support/processes.ts'
 import { noRedis, startRedis } from '../support/redis.ts'
+import { bulk, startRespServer } from '../support/resp-server.ts'
 
 const perMinute = { count: 2, period: 60_000_000 }
 
@@ -59,4 +60,23 @@ suite('redisCounter', { skip: noRedis }, () => {
     assert.ok((await ask()).every(Boolean))
     assert.ok(!(await ask()).some(Boolean))
   })
+})
+
+suite('redisCounter on what is no Redis', () => {
+  for (const [what, answer] of [
+    ['nothing', '$-1\r\n'],
+    ['an empty list', '*0\r\n'],
+    ['a list of nothing', '*2\r\n$-1\r\n$-1\r\n'],
+    ['no times', `*2\r\n:1\r\n${bulk('x y')}`],
+    ['one time', `*2\r\n:1\r\n${bulk('5')}`],
+    ['no count', `*2\r\n${bulk('many')}${bulk('5 5')}`],
+  ] as const)
+    test(`takes ${what} for a failure, not for a refusal`, async (t) => {
+      const server = await startRespServer((command) => (command.startsWith('eval') ? answer : undefined))
+      t.after(() => server.stop())
+      const client = new Redis({ port: server.port, host: '127.0.0.1', enableOfflineQueue: false })
+      t.after(() => client.disconnect())
+      await eventually('it is ready', () => client.status === 'ready')
+      await assert.rejects(async () => redisCounter(client, 'odd', perMinute).take('alice'), TypeError)
+    })
 })
