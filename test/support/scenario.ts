@@ -106,7 +106,7 @@ routes:
 }
 
 /** Starts all of the neighbours. */
-export async function startNeighbours(keep: Keep, redis: readonly string[] = []): Promise<Neighbours> {
+async function startNeighbours(keep: Keep, redis: readonly string[] = []): Promise<Neighbours> {
   const postgres = keep(await startPostgres())
   return {
     postgres,
@@ -118,7 +118,7 @@ export async function startNeighbours(keep: Keep, redis: readonly string[] = [])
 }
 
 /** Starts a fault proxy before each. */
-export async function startProxies(keep: Keep, { redis, postgres, issuer, service }: Neighbours): Promise<Proxies> {
+async function startProxies(keep: Keep, { redis, postgres, issuer, service }: Neighbours): Promise<Proxies> {
   const before = async (port: number) => keep(await startFaultProxy(port))
   return {
     redis: await before(redis.port),
