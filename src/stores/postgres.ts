@@ -13,6 +13,7 @@ import { DatabaseError, Pool, type PoolClient } from 'pg'
 
 import type { Logger } from '#telemetry/log.ts'
 
+import { CalmClient } from './postgres-client.ts'
 import type { Tables } from './schema.ts'
 import type { SqlStore } from './sql-store.ts'
 
@@ -48,6 +49,7 @@ export function connectPostgres(url: string, options: PostgresOptions): SqlStore
     maxLifetimeSeconds: lifetime,
     keepAlive: true,
     application_name: 'heimdall',
+    Client: CalmClient,
   })
   const lost = (error: Error) => log.debug({ store: 'postgres', error: error.message }, 'connection lost')
   pool.on('error', lost)
