@@ -13,10 +13,10 @@ interface Danger {
 }
 
 const dangers: readonly Danger[] = [
-  { pattern: /^--insecure-http-parser$/, why: 'lets requests in whose end two parties see in different places' },
+  { pattern: /^--insecure-http-parser(?:=|$)/, why: 'lets requests in whose end two parties see in different places' },
   { pattern: /^--disable-proto=throw$/, why: 'lets one request with a header named `__proto__` end the process' },
   { pattern: /^--security-revert=/, why: 'brings back flaws that Node has mended' },
-  { pattern: /^--tls-min-v1\.[01]$/, why: 'speaks versions of TLS that can be read by others' },
+  { pattern: /^--tls-min-v1\.[01](?:=|$)/, why: 'speaks versions of TLS that can be read by others' },
 ]
 
 /**
@@ -26,8 +26,7 @@ const dangers: readonly Danger[] = [
  * @returns one line for people each; none when all is well
  */
 export function unsafeProcess(env: Readonly<Record<string, string | undefined>>, flags: readonly string[]): string[] {
-  const all = [...flags, ...(env['NODE_OPTIONS'] ?? '').split(/\s+/)].map((flag) => flag.replaceAll('_', '-'))
-  const found = all.flatMap((flag) => {
+  const found = spelledOut([...flags, env['NODE_OPTIONS'] ?? ''].join(' ')).flatMap((flag) => {
     const danger = dangers.find(({ pattern }) => pattern.test(flag))
     if (danger !== undefined) return [`${flag} ${danger.why}`]
     return isOpenInspector(flag) ? [`${flag} lets everybody who reaches that port run code here`] : []
@@ -39,9 +38,18 @@ export function unsafeProcess(env: Readonly<Record<string, string | undefined>>,
   return found
 }
 
+/** Flags as `--name=value`: Node reads `_` as `-`, quotes, and a value behind a space too. */
+function spelledOut(flags: string): string[] {
+  const plain = flags
+    .replaceAll(/["'\\]/g, '')
+    .replaceAll('_', '-')
+    .trim()
+  return plain.replaceAll(/\s+(?![\s-])/g, '=').split(/\s+/)
+}
+
 /** `--inspect=HOST:PORT`, also `-brk` and `-wait`; a port alone is one of loopback. */
 function isOpenInspector(flag: string): boolean {
-  const where = /^--inspect(?:-brk|-wait|-port)?=(.+)$/.exec(flag)?.[1]
+  const where = /^--(?:inspect|debug)(?:-brk|-wait|-port)?=(.+)$/.exec(flag)?.[1]
   if (where === undefined || /^\d+$/.test(where)) return false
   return !isLoopback(where.replace(/:\d+$/, ''))
 }

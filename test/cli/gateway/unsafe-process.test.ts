@@ -12,7 +12,13 @@ suite('settings of the process', () => {
     ['a lenient parser', {}, ['--insecure-http-parser']],
     ['a lenient parser, with underscores', {}, ['--insecure_http_parser']],
     ['a lenient parser, by the environment', { NODE_OPTIONS: '--no-warnings --insecure-http-parser' }, []],
+    ['a lenient parser, with a value', {}, ['--insecure-http-parser=true']],
+    ['a lenient parser, in quotes', { NODE_OPTIONS: '"--insecure-http-parser"' }, []],
+    ['a mended flaw brought back, behind a space', { NODE_OPTIONS: '--security-revert  CVE-2023-46809' }, []],
+    ['a debugger for the network, behind a space', {}, ['--inspect-port', '0.0.0.0:9229']],
+    ['a debugger for the network, by its old name', {}, ['--debug-port=0.0.0.0:9229']],
     ['a prototype that throws', {}, ['--disable-proto=throw']],
+    ['a prototype that throws, among others', { NODE_OPTIONS: '--disable-proto=throw  --no-warnings' }, []],
     ['a mended flaw brought back', {}, ['--security-revert=CVE-2023-46809']],
     ['an old TLS', { NODE_OPTIONS: '--tls-min-v1.0' }, []],
     ['certificates of anybody', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }, []],
@@ -30,6 +36,9 @@ suite('settings of the process', () => {
       '--inspect=127.0.0.1:9229',
       '--inspect=[::1]:0',
       '--inspect=localhost',
+      '--inspect-publish-uid=stderr,http',
+      '--import',
+      './insecure_http_parser.js',
     ]
     assert.deepEqual(unsafeProcess({ NODE_TLS_REJECT_UNAUTHORIZED: '1' }, [...flags, '--disable-proto=delete']), [])
   })
