@@ -19,6 +19,7 @@ import { createSentinels } from './redis-sentinels.ts'
 
 const CONNECT_TIMEOUT = 1000 // milliseconds
 const SILENCE = 1000 // a connection that owes answers and says nothing this long is given up
+const LEAVING = 100 // milliseconds in which a connection that was left is closed
 const TOPOLOGY_TIMEOUT = 500 // for a Sentinel, or a node of a Cluster, to say where the primaries are
 const TOPOLOGY_INTERVAL = 5000 // a Cluster is asked again without a reason, too
 
@@ -49,16 +50,27 @@ export function openRedis(place: RedisPlace, lost: (error: Error) => void): Redi
   return place.kind === 'sentinel' ? ofSentinels(place, tls, lost) : single(place, tls, lost)
 }
 
+/** A primary that became a replica is left, once for all the commands that hear of it: the client would leave it for each. */
+function leaveReplica(): (error: Error) => boolean {
+  let leftAt = -Infinity
+  return ({ message }) => {
+    if (!message.startsWith('READONLY') || performance.now() - leftAt < LEAVING) return false
+    leftAt = performance.now()
+    return true
+  }
+}
+
 /** Every connection to a server that holds data. */
-const connection = {
-  commandTimeout: SILENCE, // for what the client sends by itself; the breaker's deadline comes first
-  connectTimeout: CONNECT_TIMEOUT,
-  socketTimeout: SILENCE,
-  autoResendUnfulfilledCommands: false, // a command given up must not count later
-  maxRetriesPerRequest: 1,
-  reconnectOnError: (error) => error.message.startsWith('READONLY'), // a primary that became a replica
-  connectionName: 'heimdall',
-} satisfies CommonRedisOptions
+const connection = () =>
+  ({
+    commandTimeout: SILENCE, // for what the client sends by itself; the breaker's deadline comes first
+    connectTimeout: CONNECT_TIMEOUT,
+    socketTimeout: SILENCE,
+    autoResendUnfulfilledCommands: false, // a command given up must not count later
+    maxRetriesPerRequest: 1,
+    reconnectOnError: leaveReplica(),
+    connectionName: 'heimdall',
+  }) satisfies CommonRedisOptions
 
 type Tls = ConnectionOptions | undefined
 type Lost = (error: Error) => void
@@ -66,7 +78,7 @@ type Lost = (error: Error) => void
 function single({ hosts: [server], db, credentials }: RedisPlace, tls: Tls, lost: Lost): RedisConnection {
   const named = tls && isIP(server.host) === 0 && { servername: server.host }
   const client = new Redis({
-    ...connection,
+    ...connection(),
     ...server,
     ...credentials,
     db,
@@ -81,7 +93,7 @@ function single({ hosts: [server], db, credentials }: RedisPlace, tls: Tls, lost
 function ofSentinels(place: RedisPlace, tls: Tls, lost: Lost): RedisConnection {
   const { hosts, master, db, credentials, sentinelCredentials } = place
   const client = new Redis({
-    ...connection,
+    ...connection(),
     ...credentials,
     db,
     sentinels: [...hosts],
@@ -97,7 +109,7 @@ function ofSentinels(place: RedisPlace, tls: Tls, lost: Lost): RedisConnection {
   })
   client.on('error', lost)
   const sentinels = createSentinels(place, client, (host) => {
-    const options = { ...connection, ...host, ...sentinelCredentials, ...(tls && { tls }) }
+    const options = { ...connection(), ...host, ...sentinelCredentials, ...(tls && { tls }) }
     return new Redis({ ...options, retryStrategy: rest, enableOfflineQueue: false, enableReadyCheck: false }).on(
       'error',
       lost,
@@ -119,7 +131,7 @@ function ofSentinels(place: RedisPlace, tls: Tls, lost: Lost): RedisConnection {
 
 function ofCluster({ hosts, credentials }: RedisPlace, tls: Tls, lost: Lost): RedisConnection {
   const client = new CalmCluster([...hosts], {
-    redisOptions: { ...connection, ...credentials, ...(tls && { tls }) },
+    redisOptions: { ...connection(), ...credentials, ...(tls && { tls }) },
     clusterRetryStrategy: rest,
     enableOfflineQueue: false,
     enableReadyCheck: false, // a Cluster without one of its primaries serves the slots of the others
