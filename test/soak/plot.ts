@@ -13,6 +13,7 @@ const LEFT = 60
 const RIGHT = 20
 const GAP = 30
 const LANES = 14
+const POINTS = 480
 
 const colours = { redis: '#c8553d', postgres: '#3d6fc8', keys: '#7a9e3f', service: '#8a5fbf' } as const
 
@@ -72,13 +73,25 @@ function draw({ title, lines }: (typeof panels)[number], { held, x, y }: Place):
   const most = Math.max(1, ...lines.flatMap((line) => held.map(line.of)))
   const down = (value: number) => y + PANEL - (value / most) * PANEL
   const paths = lines.map(({ colour, of }) => {
-    const points = held.map((one) => `${round(x(one.time))},${round(down(of(one)))}`).join(' ')
-    return `<polyline fill="none" stroke="${colour}" points="${points}"/>`
+    const points = thinned(held).map(([first, ...rest]) => {
+      const highest = Math.max(of(first), ...rest.map(of)) // a peak is not thinned away
+      return `${round(x(first.time))},${round(down(highest))}`
+    })
+    return `<polyline fill="none" stroke="${colour}" points="${points.join(' ')}"/>`
   })
   const frame = `<rect x="${LEFT}" y="${y}" width="${WIDTH - LEFT - RIGHT}" height="${PANEL}" fill="none" stroke="#ccc"/>`
   const legend = lines.map(({ name }) => name).join(', ')
   const scale = [label(LEFT - 6, y + 10, String(Math.ceil(most)), 'end'), label(LEFT - 6, y + PANEL, '0', 'end')]
   return [frame, label(LEFT, y - 6, `${title} (${legend})`), ...scale, ...paths].join('\n')
+}
+
+/** What was held, in as many pieces as can be told apart. */
+function thinned(held: readonly Held[]): readonly (readonly [Held, ...Held[]])[] {
+  const size = Math.ceil(held.length / POINTS)
+  return [...Map.groupBy(held.entries(), ([index]) => Math.floor(index / size)).values()].flatMap((some) => {
+    const [first, ...rest] = some.map(([, one]) => one)
+    return first === undefined ? [] : [[first, ...rest] as const]
+  })
 }
 
 function label(x: number, y: number, text: string, anchor = 'start'): string {
