@@ -9,6 +9,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
+import { reset } from './reset.ts'
+
 const MOST_PIPELINED = 64
 const SHORT_STAY = 1000 // milliseconds for a connection that is one too many to hear so
 
@@ -135,7 +137,7 @@ export class Connections {
   cutYoungest(share: number): void {
     const open = [...this.#open.keys()]
     for (const socket of open.slice(open.length - Math.ceil(open.length * share))) {
-      if (socket instanceof Socket) socket.resetAndDestroy()
+      if (socket instanceof Socket) reset(socket)
       else socket.destroy()
     }
   }

@@ -14,6 +14,8 @@ import type { Logger } from '#telemetry/log.ts'
 import type { Component } from './health.ts'
 import type { HttpServer } from './server.ts'
 
+const CUT = 1000 // milliseconds that the end of cut connections may take
+
 export type DrainState = 'ready' | 'draining' | 'closed'
 
 export interface DrainOptions {
@@ -53,8 +55,7 @@ export function createDrain({ servers, grace, onStop, log, ...options }: DrainOp
     const stopped = Promise.all(servers.map((server) => server.stop())).then(() => true)
     const left = grace - (performance.now() - started)
     const clean = await Promise.race([stopped, pause(left, hurry.signal).then(() => false)])
-    if (!clean) for (const server of servers) server.cut()
-    await stopped
+    if (!clean) await cutAll(servers, stopped)
     hurry.abort() // no timer outlives the drain
     state = 'closed'
     log.info({ clean, took_ms: Math.round(performance.now() - started) }, 'drain ends')
@@ -75,6 +76,14 @@ export function createDrain({ servers, grace, onStop, log, ...options }: DrainOp
       return running
     },
   }
+}
+
+/** Cuts what is left, and waits a moment for its end. */
+async function cutAll(servers: DrainOptions['servers'], stopped: Promise<unknown>): Promise<void> {
+  const enough = new AbortController()
+  for (const server of servers) server.cut()
+  await Promise.race([stopped, pause(CUT, enough.signal)])
+  enough.abort()
 }
 
 /** Waits, or less when `signal` says so. */

@@ -10,6 +10,8 @@
  */
 import type { ServerResponse } from 'node:http'
 
+import { reset } from './reset.ts'
+
 const PATIENCE = 10_000 // milliseconds
 
 /**
@@ -22,7 +24,7 @@ export function expectTaken(response: ServerResponse, patience = PATIENCE): void
   const { socket } = response
   if (socket === null) response.once('socket', () => expectTaken(response, patience))
   else if (!socket.destroyed && (response.writableLength > 0 || !response.writableEnded)) {
-    const timer = setTimeout(() => socket.resetAndDestroy(), patience).unref()
+    const timer = setTimeout(() => reset(socket), patience).unref()
     response.once('close', () => clearTimeout(timer))
   }
 }

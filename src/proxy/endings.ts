@@ -5,6 +5,8 @@
  */
 import type { ServerResponse } from 'node:http'
 
+import { reset } from '#http/reset.ts'
+
 const SHORT = 8192 // bytes
 
 /** Ends an answer with its last bytes. A short body goes as text: node joins it to the head, and one plain write costs half of a vectored one. */
@@ -20,6 +22,6 @@ export function endWith(res: ServerResponse, chunk: Buffer): void {
  */
 export function breakOff(res: ServerResponse, byReset: boolean): void {
   const { socket } = res
-  if (byReset && socket !== null && !('encrypted' in socket)) socket.resetAndDestroy()
+  if (byReset && socket !== null && !('encrypted' in socket)) reset(socket)
   else res.destroy()
 }

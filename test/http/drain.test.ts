@@ -156,6 +156,15 @@ suite('a drain', () => {
     assert.ok(counts.kept > 400, 'the connections were kept before the drain')
   })
 
+  test('ends also when a connection that was cut never tells its end', async () => {
+    const lost = { lastAnswers() {}, cut() {}, stop: () => new Promise<void>(() => {}) }
+    const drain = createDrain({ servers: [lost], grace: 100, log: silent })
+    const began = performance.now()
+    await drain.begin('SIGTERM')
+    assert.ok(performance.now() - began < 3000)
+    assert.equal(drain.state, 'closed')
+  })
+
   test('ends at once when nothing was listening', async () => {
     const server = createHttpServer({ log: silent, metrics: createMetrics() }, { request: () => undefined })
     await createDrain({ servers: [server], grace: 100, log: silent }).begin('SIGTERM')
