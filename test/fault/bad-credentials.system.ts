@@ -8,7 +8,7 @@
  * @module
  */
 import assert from 'node:assert/strict'
-import { availableParallelism, loadavg } from 'node:os'
+import { loadavg } from 'node:os'
 import { before, beforeEach, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -27,13 +27,13 @@ import { noRedis, startRedis, type TestRedis } from '../support/redis.ts'
 import { sample } from '../support/samples.ts'
 import { startService, type Service } from '../support/service.ts'
 import { storeDirectory, type StoredDirectory } from '../support/stored-directory.ts'
+import { isBusy } from '../support/machine.ts'
 import { startTraffic, statsOf, type Stats } from '../support/traffic.ts'
 
 const ALL: readonly BadKind[] = ['forged', 'unknown kid', 'key', 'session']
 const POOL = 10
 const ROUNDS = 3
 /** What the machine may add to anything, in milliseconds: more when it has more to do than this test gives it. */
-const isBusy = () => (loadavg()[0] ?? 0) > 1.5 * availableParallelism()
 const noise = () => (isBusy() ? 150 : 25)
 
 /** What is sent, and what it is compared with: nothing, or a flood without credentials. */
