@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path'
 import { suite, test } from 'node:test'
 
 const root = resolve(import.meta.dirname, '..')
-const documents = ['SECURITY.md', 'DECISIONS.md', 'CHANGELOG.md'] as const
+const documents = ['README.md', 'SECURITY.md', 'DECISIONS.md', 'CHANGELOG.md'] as const
 const textOf = (document: string) => readFileSync(join(root, document), 'utf8')
 
 suite('documents', () => {
