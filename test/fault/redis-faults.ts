@@ -127,12 +127,16 @@ export async function surviveRedis(
   }
   const episode = await liveThrough(scene, timed, lengths)
   await isShared(scene)
-  const changes = scene.gateway.lines
-    .slice(known)
-    .filter(
-      ({ msg, time }) => (msg === 'shared limits away' || msg === 'shared limits back') && Number(time) >= times.begin,
-    )
-    .map(({ msg, time }) => ({ away: msg === 'shared limits away', time: Number(time) }))
+  const told = () =>
+    scene.gateway.lines
+      .slice(known)
+      .filter(
+        ({ msg, time }) =>
+          (msg === 'shared limits away' || msg === 'shared limits back') && Number(time) >= times.begin,
+      )
+      .map(({ msg, time }) => ({ away: msg === 'shared limits away', time: Number(time) }))
+  if (shared !== true) await eventually('it is told that limits are shared again', () => told().at(-1)?.away === false)
+  const changes = told()
 
   assertServed([episode.before, episode.onset, episode.during, episode.after], kinds)
   assert.equal(episode.recovered, 0)
