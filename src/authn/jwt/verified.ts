@@ -18,7 +18,7 @@ import type { Pass } from '#request/verdict.ts'
 import type { Key } from '../key-sets/key.ts'
 import type { Validity } from './claims.ts'
 
-const MOST_VERIFIED = 50_000
+const MOST_VERIFIED = 40_000
 
 export interface Verified {
   readonly verdict: Pass<Principal>
