@@ -9,10 +9,10 @@
 import type { Evidence, LimitReport } from '#request/evidence.ts'
 import { deny, passed, type Eventually, type Verdict } from '#request/verdict.ts'
 
-import { chargeFallback, chargeMemory, chargeShared, refused, undo, type Charge } from './charge.ts'
+import { chargeMemory, chargeShared, refused, undo, type Charge } from './charge.ts'
 import { refusalHeaders } from './headers.ts'
 import type { LimitSubject } from './key.ts'
-import type { Limiter, NamedLimit } from './limiter.ts'
+import { isShared, type NamedLimit, type SharedLimiter } from './limiter.ts'
 import type { Limiters } from './limiters.ts'
 
 /** What limits are compiled with; lives as long as the process. */
@@ -31,24 +31,19 @@ interface AdmitOptions {
  */
 export function admitLimits(limits: readonly NamedLimit[], { shadow }: AdmitOptions, deps: LimitDeps) {
   const limiters = limits.map((limit) => deps.limiter(limit))
-  const local = limiters.filter((limiter) => limiter.redis === undefined)
-  const shared = limiters.filter((limiter) => limiter.redis !== undefined)
+  const local = limiters.filter((limiter) => !isShared(limiter))
+  const shared = limiters.filter(isShared)
 
   return (subject: LimitSubject, evidence: Evidence): Eventually<Verdict<undefined>> => {
     const charges = local.map((limiter) => chargeMemory(limiter, subject, 'memory'))
     if (shared.length === 0 || charges.some(refused)) return conclude(charges, evidence, shadow)
-    return askShared(shared, subject, deps).then((more) => conclude([...charges, ...more], evidence, shadow))
+    return askShared(shared, subject).then((more) => conclude([...charges, ...more], evidence, shadow))
   }
 }
 
 /** Each on its own: of the nodes of a Cluster that count them, one may be away. */
-function askShared(limiters: readonly Limiter[], subject: LimitSubject, { shared }: LimitDeps): Promise<Charge[]> {
-  const ask = async (limiter: Limiter): Promise<Charge> => {
-    const { redis: counter } = limiter
-    const charge = counter && (await shared.attempt(() => chargeShared(limiter, counter, subject)))
-    return charge ?? chargeFallback(limiter, subject)
-  }
-  return Promise.all(limiters.map(ask))
+function askShared(limiters: readonly SharedLimiter[], subject: LimitSubject): Promise<Charge[]> {
+  return Promise.all(limiters.map((limiter) => chargeShared(limiter, subject)))
 }
 
 function conclude(charges: readonly Charge[], evidence: Evidence, shadow: boolean): Verdict<undefined> {

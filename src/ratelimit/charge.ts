@@ -7,7 +7,7 @@ import type { LimitReport } from '#request/evidence.ts'
 
 import type { Counter } from './counter.ts'
 import type { LimitSubject } from './key.ts'
-import type { Limiter } from './limiter.ts'
+import type { Limiter, SharedLimiter } from './limiter.ts'
 import type { Taken } from './window.ts'
 
 export interface Charge {
@@ -26,14 +26,18 @@ export function chargeMemory(limiter: Limiter, subject: LimitSubject, store: Cha
   return { limiter, key, store, counter: limiter.memory, taken: limiter.memory.take(key) }
 }
 
-/** Counts in Redis; rejects when it fails. */
-export async function chargeShared(limiter: Limiter, counter: Counter, subject: LimitSubject): Promise<Charge> {
+/** Counts in Redis, or where `on_store_down` says when it is away. */
+export async function chargeShared(limiter: SharedLimiter, subject: LimitSubject): Promise<Charge> {
+  const { redis: counter } = limiter
   const key = limiter.keyOf(subject)
-  return { limiter, key, store: 'redis', counter, taken: await counter.take(key) }
+  try {
+    return { limiter, key, store: 'redis', counter, taken: await counter.take(key) }
+  } catch {
+    return chargeFallback(limiter, subject)
+  }
 }
 
-/** What `on_store_down` says while Redis is away. */
-export function chargeFallback(limiter: Limiter, subject: LimitSubject): Charge {
+function chargeFallback(limiter: Limiter, subject: LimitSubject): Charge {
   if (limiter.onStoreDown === 'local') return chargeMemory(limiter, subject, 'fallback')
   const free = { allowed: true, remaining: limiter.quota.count, wait: 0, at: 0 }
   const taken = limiter.onStoreDown === 'allow' ? free : undefined

@@ -33,6 +33,15 @@ export interface Limiter {
   readonly tally: Tally
 }
 
+/** A limiter that is counted together with other gateways. */
+export interface SharedLimiter extends Limiter {
+  readonly redis: Counter
+}
+
+export function isShared(limiter: Limiter): limiter is SharedLimiter {
+  return limiter.redis !== undefined
+}
+
 export function quotaOf({ allow }: LimitOptions): Quota {
   return { count: allow.count, period: allow.period * 1000 }
 }

@@ -9,14 +9,12 @@ import type { Metrics } from '#telemetry/metrics.ts'
 
 import { idOf, keyReader, quotaOf, type Limiter, type NamedLimit } from './limiter.ts'
 import { createMemoryStore } from './memory.ts'
-import { sharedCounters, type SharedCounters } from './shared.ts'
+import { sharedCounters } from './shared.ts'
 import { createTallies } from './tally.ts'
 
 /** What limits are compiled with. */
 export interface Limiters {
   limiter(limit: NamedLimit): Limiter
-  /** The shared counters; always away when there are none. */
-  readonly shared: Pick<SharedCounters, 'attempt'>
 }
 
 export interface LimitersOptions {
@@ -30,13 +28,11 @@ export interface LimitersOptions {
   readonly most?: number
 }
 
-const away: Pick<SharedCounters, 'attempt'> = { attempt: () => Promise.resolve(undefined) }
-
 /** Makes the limiters of a process. */
 export function createLimiters(options: LimitersOptions): Limiters {
   const { redis, metrics, log, now = () => performance.now(), most = 100_000 } = options
   const memory = createMemoryStore({ now, most })
-  const shared = redis && sharedCounters({ redis, metrics, log, now })
+  const sharedCounter = redis && sharedCounters({ redis, metrics, log, now })
   const tallyOf = createTallies(metrics)
   Object.assign(metrics.limitKeys, { collect: () => metrics.limitKeys.set(memory.size) })
 
@@ -50,10 +46,9 @@ export function createLimiters(options: LimitersOptions): Limiters {
         reported: limit.report,
         keyOf: keyReader(limit),
         memory: memory.counter(id, quota),
-        redis: limit.shared === false ? undefined : shared?.counter(id, quota),
+        redis: limit.shared === false ? undefined : sharedCounter?.(id, quota),
         tally: tallyOf(limit.name),
       }
     },
-    shared: shared ?? away,
   }
 }

@@ -10,14 +10,8 @@ import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
 import type { Counter } from './counter.ts'
-import { redisCounter } from './redis.ts'
+import { redisCounters } from './redis.ts'
 import type { Quota } from './window.ts'
-
-export interface SharedCounters {
-  counter(id: string, quota: Quota): Counter
-  /** Does work on the counters; `undefined` when Redis failed, took longer than its deadline, or is being left alone. */
-  attempt<T>(work: () => Promise<T>): Promise<T | undefined>
-}
 
 interface SharedDeps {
   readonly redis: RedisStore
@@ -30,7 +24,11 @@ interface SharedDeps {
 /** How long Redis must have been without failures to count as back, in milliseconds; a flicker does not fill the log. */
 const STEADY = 250
 
-export function sharedCounters({ redis, metrics, log, now }: SharedDeps): SharedCounters {
+/**
+ * Makes the function that makes a limit's counter.
+ * Its `take` rejects when Redis failed, took longer than its deadline, or is being left alone.
+ */
+export function sharedCounters({ redis, metrics, log, now }: SharedDeps): (id: string, quota: Quota) => Counter {
   let away = false
   let lastFailure = 0
 
@@ -41,18 +39,17 @@ export function sharedCounters({ redis, metrics, log, now }: SharedDeps): Shared
     else log.info({}, 'shared limits back')
   }
 
-  return {
-    counter: (id, quota) => redisCounter(redis.client, id, quota),
-    async attempt(work) {
-      try {
-        const value = await redis.run('limit', work)
-        if (away && now() - lastFailure >= STEADY && redis.ready()) turn('back')
-        return value
-      } catch (error) {
-        if (!(error instanceof CallRefused)) lastFailure = now()
-        if (!away) turn('away', error)
-        return undefined
-      }
-    },
+  const run: RedisStore['run'] = async (...call) => {
+    try {
+      const value = await redis.run(...call)
+      if (away && now() - lastFailure >= STEADY && redis.ready()) turn('back')
+      return value
+    } catch (error) {
+      if (!(error instanceof CallRefused)) lastFailure = now()
+      if (!away) turn('away', error)
+      throw error
+    }
   }
+
+  return redisCounters({ client: redis.client, run })
 }

@@ -65,10 +65,11 @@ export interface Breaker {
   /**
    * Makes a call.
    *
+   * @param weight for how many calls it stands in a run of failures, such as the questions that travel in it
    * @throws CallRefused when it was not made, DeadlineExceeded when it took too long, OwnDelay when the process stood still
    * meanwhile, else what the action threw
    */
-  run<T>(action: (signal: AbortSignal) => Promise<T>): Promise<T>
+  run<T>(action: (signal: AbortSignal) => Promise<T>, weight?: number): Promise<T>
   /** Stops its timers; later calls are refused. */
   close(): void
 }
@@ -87,13 +88,13 @@ export function createBreaker(name: string, options: BreakerOptions): Breaker {
 
   const refused = () => circuit.isShutdown || circuit.opened || (circuit.halfOpen && !circuit.pendingClose)
 
-  const failed = (error: unknown) => {
+  const failed = (error: unknown, weight: number) => {
     if (error instanceof OwnDelay) return
-    failures = counts(error) ? failures + 1 : 0
+    failures = counts(error) ? failures + weight : 0
     if (failures >= inARow && circuit.closed) circuit.open()
   }
 
-  const run = async <T>(action: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+  const run = async <T>(action: (signal: AbortSignal) => Promise<T>, weight = 1): Promise<T> => {
     if (refused()) throw new CallRefused(name, 'open')
     if (underWay >= capacity) throw new CallRefused(name, 'busy')
     underWay += 1
@@ -110,7 +111,7 @@ export function createBreaker(name: string, options: BreakerOptions): Breaker {
       failures = 0
       return value as T
     } catch (error) {
-      failed(error)
+      failed(error, weight)
       throw error
     } finally {
       underWay -= 1

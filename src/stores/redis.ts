@@ -35,9 +35,10 @@ export interface RedisStore {
    * Runs commands under deadline and breaker. All keys of one call must be of one slot, should there be a Cluster.
    *
    * @param query what is done, for the metrics: one of a few fixed words
+   * @param weight how many questions travel in it: all of them failed when it does
    * @throws CallRefused, DeadlineExceeded, or what Redis answered
    */
-  run<T>(query: string, action: (client: RedisClient) => Promise<T>): Promise<T>
+  run<T>(query: string, action: (client: RedisClient) => Promise<T>, weight?: number): Promise<T>
   /** True when connected and answering, for `/readyz`; of a Cluster, with every slot. */
   ready(): boolean
   close(): void
@@ -74,10 +75,10 @@ export function connectRedis(url: string, { metrics, log }: RedisDeps): RedisSto
     get down() {
       return breaker.open
     },
-    async run(query, action) {
+    async run(query, action, weight) {
       const timed = metrics.storeDuration.startTimer({ store: 'redis', query })
       try {
-        const value = await breaker.run(() => (client.status === 'ready' ? action(client) : notConnected()))
+        const value = await breaker.run(() => (client.status === 'ready' ? action(client) : notConnected()), weight)
         timed()
         return value
       } catch (error) {

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { suite, test } from 'node:test'
+import { suite, test, type TestContext } from 'node:test'
 
-import { Cluster, Redis } from 'ioredis'
-
-import { redisCounter } from '#ratelimit/redis.ts'
+import { redisCounters } from '#ratelimit/redis.ts'
+import { connectRedis, type RedisStore } from '#stores/redis.ts'
+import { silent } from '#telemetry/log.ts'
+import { createMetrics } from '#telemetry/metrics.ts'
 
 import { eventually } from '../support/processes.ts'
 import { noRedis, startRedis } from '../support/redis.ts'
@@ -14,11 +12,18 @@ import { bulk, startRespServer } from '../support/resp-server.ts'
 
 const perMinute = { count: 2, period: 60_000_000 }
 
-suite('redisCounter', { skip: noRedis }, () => {
-  test('answers a refusal and rejects a failure', async (t) => {
+async function open(t: TestContext, url: string): Promise<RedisStore> {
+  const store = connectRedis(url, { metrics: createMetrics(), log: silent })
+  t.after(() => store.close())
+  await eventually('connected', () => store.ready())
+  return store
+}
+
+suite('redisCounters', { skip: noRedis }, () => {
+  test('answer a refusal and reject a failure', async (t) => {
     const server = await startRedis()
     t.after(() => server.stop())
-    const counter = redisCounter(server.client, 'told-apart', perMinute)
+    const counter = redisCounters(await open(t, server.url))('told-apart', perMinute)
     assert.equal((await counter.take('alice')).allowed, true)
     assert.equal((await counter.take('alice')).allowed, true)
     assert.equal((await counter.take('alice')).allowed, false)
@@ -27,56 +32,51 @@ suite('redisCounter', { skip: noRedis }, () => {
     counter.giveBack('bob', 0)
   })
 
-  test('rejects at once while there is no connection', async () => {
-    const client = new Redis({ lazyConnect: true })
-    const counter = redisCounter(client, 'away', perMinute)
-    await assert.rejects(async () => counter.take('alice'), /not ready/)
+  test('reject at once while there is no connection', async (t) => {
+    const store = connectRedis('redis://127.0.0.1:1', { metrics: createMetrics(), log: silent })
+    t.after(() => store.close())
+    const counter = redisCounters(store)('away', perMinute)
+    const began = performance.now()
+    await assert.rejects(async () => counter.take('alice'), /not connected/)
+    assert.ok(performance.now() - began < 40)
     counter.giveBack('alice', 0)
-    client.disconnect()
   })
 
-  test('counts on a Cluster, whatever slots the keys fall into', async (t) => {
-    const directory = mkdtempSync(join(tmpdir(), 'heimdall-cluster-'))
-    const server = await startRedis([
-      '--cluster-enabled',
-      'yes',
-      '--cluster-announce-ip',
-      '127.0.0.1',
-      '--dir',
-      directory,
+  test('count what is asked at once in one command, each key by the limit it belongs to', async (t) => {
+    const server = await startRedis()
+    t.after(() => server.stop())
+    const counters = redisCounters(await open(t, server.url))
+    const [narrow, wide] = [counters('narrow', { count: 1, period: 60_000_000 }), counters('wide', perMinute)]
+    await narrow.take('warm')
+    await server.client.config('RESETSTAT')
+    const asked = [narrow, wide, narrow, wide, wide].map(async (counter) => counter.take('alice'))
+    const told = (await Promise.all(asked)).map(({ allowed, remaining }) => [allowed, remaining])
+    assert.deepEqual(told, [
+      [true, 0],
+      [true, 1],
+      [false, 0],
+      [true, 0],
+      [false, 0],
     ])
-    t.after(() => server.stop().finally(() => rmSync(directory, { recursive: true })))
-    await server.client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
-    const cluster = new Cluster([server.port])
-    t.after(() => cluster.disconnect())
-    cluster.on('error', () => undefined)
-    await eventually('the cluster is up', () => cluster.status === 'ready')
-
-    const counters = ['a', 'b', 'c'].map((id) => redisCounter(cluster, id, perMinute))
-    const users = Array.from({ length: 20 }, (_, index) => `user${index}`)
-    const ask = () =>
-      Promise.all(counters.flatMap((counter) => users.map(async (user) => (await counter.take(user)).allowed)))
-    assert.ok((await ask()).every(Boolean))
-    assert.ok((await ask()).every(Boolean))
-    assert.ok(!(await ask()).some(Boolean))
+    assert.match(await server.client.info('commandstats'), /cmdstat_evalsha:calls=1,/)
   })
 })
 
-suite('redisCounter on what is no Redis', () => {
+suite('redisCounters on what is no Redis', () => {
   for (const [what, answer] of [
     ['nothing', '$-1\r\n'],
     ['an empty list', '*0\r\n'],
-    ['a list of nothing', '*2\r\n$-1\r\n$-1\r\n'],
-    ['no times', `*2\r\n:1\r\n${bulk('x y')}`],
-    ['one time', `*2\r\n:1\r\n${bulk('5')}`],
-    ['no count', `*2\r\n${bulk('many')}${bulk('5 5')}`],
+    ['a list of nothing', '*3\r\n$-1\r\n$-1\r\n$-1\r\n'],
+    ['a short list', '*2\r\n:1\r\n:1\r\n'],
+    ['a long list', '*4\r\n:1\r\n:1\r\n:1\r\n:1\r\n'],
+    ['no times', `*3\r\n:1\r\n${bulk('x')}${bulk('y')}`],
+    ['no count', `*3\r\n${bulk('many')}:5\r\n:5\r\n`],
+    ['a count without end', '*3\r\n:9007199254740993\r\n:5\r\n:5\r\n'],
   ] as const)
-    test(`takes ${what} for a failure, not for a refusal`, async (t) => {
+    test(`take ${what} for a failure, not for a refusal`, async (t) => {
       const server = await startRespServer((command) => (command.startsWith('eval') ? answer : undefined))
       t.after(() => server.stop())
-      const client = new Redis({ port: server.port, host: '127.0.0.1', enableOfflineQueue: false })
-      t.after(() => client.disconnect())
-      await eventually('it is ready', () => client.status === 'ready')
-      await assert.rejects(async () => redisCounter(client, 'odd', perMinute).take('alice'), TypeError)
+      const store = await open(t, `redis://127.0.0.1:${server.port}`)
+      await assert.rejects(async () => redisCounters(store)('odd', perMinute).take('alice'), TypeError)
     })
 })

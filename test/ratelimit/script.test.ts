@@ -13,7 +13,7 @@ import { noRedis, startRedis, type TestRedis } from '../support/redis.ts'
 const START = 1_763_600_000_000_000 // microseconds, the size of today's times
 const fivePerSecond: Quota = { count: 5, period: 1_000_000 }
 
-type Answer = readonly [used: number, times: string]
+type Answer = readonly [left: number, wait: number, at: number]
 
 suite('windowScript', { skip: noRedis }, () => {
   let server: TestRedis
@@ -24,18 +24,16 @@ suite('windowScript', { skip: noRedis }, () => {
   })
   after(() => server.stop())
 
-  /** Asks the script as the limiter does, at a time of the test's own; `amount` is 1, or minus a moment to give back. */
+  /** Asks the script as the counters do, at a time of the test's own; `amount` is 1, or minus a moment to give back. */
   const ask = (key: string, { count, period }: Quota, amount: number, time?: number): Promise<Answer> => {
-    const seconds = period / 1_000_000
-    const times = time === undefined ? [] : [String(time)]
-    const args = [amount, Math.floor(seconds), count, seconds].map(String)
-    return client.eval(windowScript, 1, key, ...args, ...times) as Promise<Answer>
+    const words = [amount, count, period, ...(time === undefined ? [] : [time])]
+    return client.eval(windowScript, 1, key, words.join(' ')) as Promise<Answer>
   }
 
   /** What the script would answer if it were `window.ts`. */
   const expected = (window: ReturnType<typeof newWindow>, quota: Quota, time: number): Answer => {
     const { allowed, remaining, wait, at } = take(window, quota, time)
-    return [allowed ? quota.count - remaining : quota.count + 1, `${wait} ${at}`]
+    return [allowed ? remaining : -1, wait, at]
   }
 
   test('gives the same answers as the window in memory, at every edge and after every refund', async () => {
@@ -55,7 +53,7 @@ suite('windowScript', { skip: noRedis }, () => {
           for (let request = 0; request < step.requests; request += 1) {
             wanted.push(expected(window, quota, now))
             found.push(ask(key, quota, 1, now))
-            if (Number(wanted.at(-1)?.[0]) <= quota.count) passed.push(now)
+            if (Number(wanted.at(-1)?.[0]) >= 0) passed.push(now)
           }
         }
         assert.deepEqual(await Promise.all(found), wanted)
@@ -72,9 +70,8 @@ suite('windowScript', { skip: noRedis }, () => {
   })
 
   test('counts by the time of the server', async () => {
-    const [, times] = await ask('clock', fivePerSecond, 1)
+    const [, , at] = await ask('clock', fivePerSecond, 1)
     const seconds = Number((await client.time())[0])
-    const at = Number(times.split(' ')[1])
     assert.ok(Math.abs(at - seconds * 1_000_000) < 2_000_000, `${at} is not the time of the server`)
   })
 
@@ -87,9 +84,9 @@ suite('windowScript', { skip: noRedis }, () => {
   })
 
   test('keeps no key for a window that was given back', async () => {
-    const [, times] = await ask('undone', fivePerSecond, 1)
+    const [, , at] = await ask('undone', fivePerSecond, 1)
     assert.equal(await client.exists('undone'), 1)
-    await ask('undone', fivePerSecond, -Number(times.split(' ')[1]))
+    await ask('undone', fivePerSecond, -at)
     assert.equal(await client.exists('undone'), 0)
   })
 
@@ -103,15 +100,30 @@ suite('windowScript', { skip: noRedis }, () => {
     await client.hset('hash', { field: 'value' })
     await client.set('ahead', `${START + 10_000_000} 5`)
     for (const key of ['garbage', 'hash', 'ahead']) {
-      assert.deepEqual(await ask(key, fivePerSecond, 1, START), [1, `1000000 ${START}`])
-      assert.equal((await ask(key, fivePerSecond, 1, START + 1))[0], 2)
+      assert.deepEqual(await ask(key, fivePerSecond, 1, START), [4, 1_000_000, START])
+      assert.equal((await ask(key, fivePerSecond, 1, START + 1))[0], 3)
     }
   })
 
   test('reads periods that are no whole seconds', async () => {
     const quota = { count: 1, period: 1_001_000 }
     await ask('odd', quota, 1, START)
-    assert.deepEqual(await ask('odd', quota, 1, START + 1_000_999), [2, `1 ${START + 1_000_999}`])
-    assert.equal((await ask('odd', quota, 1, START + 1_001_000))[0], 1)
+    assert.deepEqual(await ask('odd', quota, 1, START + 1_000_999), [-1, 1, START + 1_000_999])
+    assert.equal((await ask('odd', quota, 1, START + 1_001_000))[0], 0)
+  })
+
+  test('answers for many keys in their order, each by its own quota', async () => {
+    const words = [
+      `1 5 1000000 ${START}`,
+      `1 1 2000000 ${START}`,
+      `1 1 2000000 ${START + 1}`,
+      `1 9 1000000 ${START + 5}`,
+    ]
+    assert.deepEqual(await client.eval(windowScript, 4, 'm1', 'm2', 'm2', 'm3', ...words), [
+      ...[4, 1_000_000, START],
+      ...[0, 2_000_000, START],
+      ...[-1, 1_999_999, START + 1],
+      ...[8, 1_000_000, START + 5],
+    ])
   })
 })

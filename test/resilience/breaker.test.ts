@@ -117,6 +117,16 @@ suite('breaker', () => {
     assert.equal(breaker.open, true)
   })
 
+  test('opens on one failure that stands for a run of them', async (context) => {
+    const { breaker } = make(context, { inARow: 5 })
+    await assert.rejects(breaker.run(fail, 4))
+    await breaker.run(succeed)
+    await assert.rejects(breaker.run(fail, 4))
+    assert.equal(breaker.open, false)
+    await assert.rejects(breaker.run(fail))
+    assert.equal(breaker.open, true)
+  })
+
   test('stays closed on errors that do not count', async (context) => {
     const { breaker } = make(context, { inARow: 3, counts: (error) => !(error instanceof RangeError) })
     await times(1000, () => breaker.run(() => Promise.reject(new RangeError('no such key'))))
