@@ -4,15 +4,14 @@
  * @module
  */
 import { performance } from 'node:perf_hooks'
-import { Agent, type Dispatcher } from 'undici'
 
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
 import { createVerifiedTokens, type VerifiedTokens } from './jwt/verified.ts'
+import { createKeyClient, type Connect } from './key-sets/client.ts'
 import { loadByDiscovery } from './key-sets/discovery.ts'
 import { filePace, loadFromFile } from './key-sets/file.ts'
-import { refuseMetadata } from './key-sets/safe-lookup.ts'
 import { LoadedKeySet, type KeySet, type KeySetStatus } from './key-sets/key-set.ts'
 import type { KeySource, LoadKeys, Pace } from './key-sets/source.ts'
 import { loadFromUrl } from './key-sets/url.ts'
@@ -21,7 +20,7 @@ const loaders = {
   url: loadFromUrl,
   file: loadFromFile,
   discovery: loadByDiscovery,
-} as const satisfies Record<KeySource['kind'], (at: string, dispatcher: Dispatcher) => LoadKeys>
+} as const satisfies Record<KeySource['kind'], (at: string, connect: Connect) => LoadKeys>
 
 export interface KeySets {
   /** The set of a source; the first to ask starts its loading and names it in logs and metrics. */
@@ -44,8 +43,7 @@ export interface KeySetsOptions {
 
 /** Makes the registry of the process. */
 export function createKeySets({ metrics, log, monotonic = () => performance.now() }: KeySetsOptions): KeySets {
-  const pace = { connections: 2, keepAliveTimeout: 1000, headersTimeout: 0, bodyTimeout: 0 }
-  const dispatcher = new Agent({ ...pace, connect: { lookup: refuseMetadata() } })
+  const client = createKeyClient()
   const sets = new Map<string, LoadedKeySet>()
 
   const status = () => [...sets.values()].map((set) => set.status())
@@ -62,7 +60,7 @@ export function createKeySets({ metrics, log, monotonic = () => performance.now(
       const known = sets.get(id)
       if (known !== undefined) return known
       const context = { authenticator, metrics, log, monotonic }
-      const set = new LoadedKeySet(loaders[source.kind](source.at, dispatcher), paceOf(source), context)
+      const set = new LoadedKeySet(loaders[source.kind](source.at, client.connect), paceOf(source), context)
       sets.set(id, set)
       return set
     },
@@ -74,7 +72,7 @@ export function createKeySets({ metrics, log, monotonic = () => performance.now(
     verified: createVerifiedTokens(),
     async close() {
       for (const [id, set] of sets) drop(id, set)
-      await dispatcher.destroy()
+      await client.close()
     },
   }
 }

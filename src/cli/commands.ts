@@ -1,31 +1,31 @@
 /**
- * Every command, in the order of the overview.
+ * Every command, in the order of the overview. Each is loaded when it is called or listed, with what it needs:
+ * a gateway that serves holds nothing of the others.
  *
  * @module
  */
 import type { Command } from './command.ts'
-import { check } from './commands/check.ts'
-import { dev } from './commands/dev.ts'
-import { health } from './commands/health.ts'
-import { key } from './commands/key.ts'
-import { migrate } from './commands/migrate.ts'
-import { probe } from './commands/probe.ts'
-import { routes } from './commands/routes.ts'
-import { schema } from './commands/schema.ts'
-import { serve } from './commands/serve.ts'
-import { token } from './commands/token.ts'
-import { version } from './commands/version.ts'
 
-export const commands: readonly Command[] = [
-  dev,
-  token,
-  serve,
-  check,
-  routes,
-  schema,
-  migrate,
-  key,
-  health,
-  probe,
-  version,
-]
+const loaders: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['dev', async () => (await import('./commands/dev.ts')).dev],
+  ['token', async () => (await import('./commands/token.ts')).token],
+  ['serve', async () => (await import('./commands/serve.ts')).serve],
+  ['check', async () => (await import('./commands/check.ts')).check],
+  ['routes', async () => (await import('./commands/routes.ts')).routes],
+  ['schema', async () => (await import('./commands/schema.ts')).schema],
+  ['migrate', async () => (await import('./commands/migrate.ts')).migrate],
+  ['key', async () => (await import('./commands/key.ts')).key],
+  ['health', async () => (await import('./commands/health.ts')).health],
+  ['probe', async () => (await import('./commands/probe.ts')).probe],
+  ['version', async () => (await import('./commands/version.ts')).version],
+])
+
+/** The command of that name. */
+export async function commandOf(name: string): Promise<Command | undefined> {
+  return await loaders.get(name)?.()
+}
+
+/** All of them. */
+export function allCommands(): Promise<Command[]> {
+  return Promise.all([...loaders.values()].map((load) => load()))
+}

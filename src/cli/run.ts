@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { errorText } from '#telemetry/error-text.ts'
 
 import type { Call, Command, Io } from './command.ts'
-import { commands } from './commands.ts'
+import { allCommands, commandOf } from './commands.ts'
 import { overview, page } from './help.ts'
 import { processIo } from './io.ts'
 
@@ -18,13 +18,13 @@ const USAGE = 2
 export async function run(argv: readonly string[], io: Io = processIo()): Promise<number> {
   const [name, ...rest] = argv
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    const asked = commands.find((command) => command.name === rest[0])
-    io.out(asked === undefined ? overview(commands) : page(asked))
+    const asked = await commandOf(rest[0] ?? '')
+    io.out(asked === undefined ? overview(await allCommands()) : page(asked))
     return name === undefined ? USAGE : 0
   }
-  const command = commands.find((candidate) => candidate.name === (name === '--version' ? 'version' : name))
+  const command = await commandOf(name === '--version' ? 'version' : name)
   if (command === undefined) {
-    io.err(`heimdall: no command "${name}"\n\n${overview(commands)}`)
+    io.err(`heimdall: no command "${name}"\n\n${overview(await allCommands())}`)
     return USAGE
   }
   const call = readCall(command, rest)

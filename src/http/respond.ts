@@ -6,13 +6,14 @@
  *
  * @module
  */
-import { STATUS_CODES, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 import { denials, type Denial, type DenialCode } from '#request/denial.ts'
 import type { Deny } from '#request/verdict.ts'
 
 import { answerEarly, type EarlyAnswer } from './linger.ts'
+import { STATUS_CODES } from './node-http.ts'
 import { expectTaken } from './taken.ts'
 
 const LONGEST_FAREWELL = 2000 // milliseconds a socket may take to carry its last answer

@@ -6,13 +6,7 @@
  *
  * @module
  */
-import {
-  createServer,
-  type IncomingMessage,
-  type Server as HttpListener,
-  type ServerOptions as NodeOptions,
-  type ServerResponse,
-} from 'node:http'
+import type { IncomingMessage, Server as HttpListener, ServerOptions as NodeOptions, ServerResponse } from 'node:http'
 import { Socket, type Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 
@@ -25,6 +19,7 @@ import type { Address } from '#values/network.ts'
 
 import { Connections } from './connections.ts'
 import { listen } from './listen.ts'
+import { createServer } from './node-http.ts'
 import { refuse, refuseSocket, type RefusalContext } from './respond.ts'
 
 const HEAD_TIMEOUT = 10_000 // milliseconds a client may take for the head of a request

@@ -3,9 +3,11 @@
  *
  * @module
  */
-import { ServerResponse, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream'
+
+import { ServerResponse } from '#http/node-http.ts'
 
 import type { ForwardPlan } from './call.ts'
 import { breakOff } from './endings.ts'

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { STATUS_CODES, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
+import { STATUS_CODES } from '#http/node-http.ts'
 import { denials, type DenialCode } from '#request/denial.ts'
 import type { Permit } from '#request/permit.ts'
 import { deny, type Deny } from '#request/verdict.ts'

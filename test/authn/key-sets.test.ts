@@ -146,16 +146,17 @@ suite('keys by discovery', () => {
   test('are not fetched from this machine for an issuer elsewhere', async () => {
     const connect = { lookup: resolving('127.0.0.1') } // to `id.test`, an address is not looked up
     const dispatcher = new Agent({ connect })
+    const fetching = () => Promise.resolve(dispatcher)
     const { port } = new URL(server.origin)
     const issuer = `http://id.test:${port}`
     for (const host of ['localhost', '127.0.0.1', '0.0.0.0', '[::]', '[::1]', '[::ffff:127.0.0.1]'])
       for (const scheme of ['http', 'https']) {
         server.metadata = { issuer, jwks_uri: `${scheme}://${host}:${port}/jwks` }
-        const loaded = await loadByDiscovery(issuer, dispatcher)(new AbortController().signal)
+        const loaded = await loadByDiscovery(issuer, fetching)(new AbortController().signal)
         assert.equal(loaded.kind === 'failed' && loaded.outcome, 'url_refused', host)
       }
     server.metadata = { issuer, jwks_uri: `${issuer}/jwks` }
-    assert.equal((await loadByDiscovery(issuer, dispatcher)(new AbortController().signal)).kind, 'loaded')
+    assert.equal((await loadByDiscovery(issuer, fetching)(new AbortController().signal)).kind, 'loaded')
     assert.equal(server.count.jwks, 1)
     await dispatcher.close()
   })

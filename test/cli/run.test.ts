@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 
 import type { Io } from '#cli/command.ts'
-import { commands } from '#cli/commands.ts'
+import { allCommands } from '#cli/commands.ts'
 import { run } from '#cli/run.ts'
+
+const commands = await allCommands()
 
 /** What a call of the command line printed, and its exit code. */
 const called = (...argv: string[]) => calledWith({}, ...argv)

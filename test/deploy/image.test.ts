@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 
-import { commands } from '#cli/commands.ts'
+import { commandOf } from '#cli/commands.ts'
 
 import { FLAGS } from '../support/flags.ts'
 
@@ -38,9 +38,9 @@ suite('the image', () => {
     assert.deepEqual(all('STOPSIGNAL'), ['SIGTERM'])
   })
 
-  test('checks its health with a command of its own', () => {
+  test('checks its health with a command of its own', async () => {
     assert.deepEqual(words('HEALTHCHECK'), ['node', 'src/main.ts', 'health'])
-    for (const name of ['serve', 'health']) assert.ok(commands.some((command) => command.name === name))
+    for (const name of ['serve', 'health']) assert.ok(await commandOf(name))
   })
 
   test('takes its base as an argument and locked packages without scripts, development and optional ones left out', () => {

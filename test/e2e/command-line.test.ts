@@ -12,7 +12,7 @@ import { after, before, suite, test } from 'node:test'
 
 import { Client } from 'pg'
 
-import { commands } from '#cli/commands.ts'
+import { allCommands } from '#cli/commands.ts'
 import { page } from '#cli/help.ts'
 
 import { fixed } from '../support/answers.ts'
@@ -46,7 +46,8 @@ routes:
 `
 
 suite('help', () => {
-  test('of every command shows its usage and examples that name commands, options and files that exist', () => {
+  test('of every command shows its usage and examples that name commands, options and files that exist', async () => {
+    const commands = await allCommands()
     const names = new Set(commands.map(({ name }) => name))
     for (const command of commands) {
       const text = page(command)

@@ -3,17 +3,16 @@
  *
  * @module
  */
-import type { Dispatcher } from 'undici'
-
 import { isMetadata, isThisMachine } from '#values/network.ts'
 
 import { parseObject } from '../jwt/json.ts'
+import type { Connect } from './client.ts'
 import { failed, type LoadKeys } from './source.ts'
 import { loadFromUrl } from './url.ts'
 
 /** Loads the provider's metadata, and the keys from where it points; both within the same deadline. */
-export function loadByDiscovery(issuer: string, dispatcher: Dispatcher): LoadKeys {
-  const loadMetadata = loadFromUrl(metadataUrl(issuer), dispatcher)
+export function loadByDiscovery(issuer: string, connect: Connect): LoadKeys {
+  const loadMetadata = loadFromUrl(metadataUrl(issuer), connect)
   return async (signal) => {
     const answer = await loadMetadata(signal)
     if (answer.kind === 'failed') return answer
@@ -22,7 +21,7 @@ export function loadByDiscovery(issuer: string, dispatcher: Dispatcher): LoadKey
     if (metadata['issuer'] !== issuer) return failed('issuer_mismatch', 'the metadata is of another issuer (§4.3)')
     const url = metadata['jwks_uri']
     if (typeof url !== 'string' || !mayFetch(url, issuer)) return failed('url_refused', 'jwks_uri may not be fetched')
-    return loadFromUrl(url, dispatcher)(signal)
+    return loadFromUrl(url, connect)(signal)
   }
 }
 

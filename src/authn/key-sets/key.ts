@@ -7,7 +7,7 @@
  * @module
  */
 import { hash, KeyObject } from 'node:crypto'
-import { importJWK } from 'jose'
+import { importJWK } from 'jose/key/import'
 
 import { asymmetric, signings, type Algorithm, type Signing } from '../jwt/algorithms.ts'
 import { isJsonObject, type JsonObject } from '../jwt/json.ts'

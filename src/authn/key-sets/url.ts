@@ -6,15 +6,16 @@
  *
  * @module
  */
-import { request, type Dispatcher } from 'undici'
-
+import type { Connect } from './client.ts'
 import { failed, LARGEST_SET, type Loaded, type LoadKeys } from './source.ts'
 
 /** Loads the body found at `url`. */
-export function loadFromUrl(url: string, dispatcher: Dispatcher): LoadKeys {
+export function loadFromUrl(url: string, connect: Connect): LoadKeys {
+  const { origin, pathname, search } = new URL(url)
+  const request = { method: 'GET', origin, path: pathname + search, headers: { accept: 'application/json' } } as const
   return async (signal) => {
     try {
-      const answer = await request(url, { dispatcher, signal, headers: { accept: 'application/json' } })
+      const answer = await (await connect()).request({ ...request, signal })
       // A body that is given up emits its abort as an error, which would end the process.
       answer.body.on('error', () => {})
       if (answer.statusCode === 200) return await readBody(answer.body)

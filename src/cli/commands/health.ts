@@ -3,8 +3,11 @@
  *
  * @module
  */
-import { request } from 'undici'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { text as bodyOf } from 'node:stream/consumers'
 
+import { request } from '#http/node-http.ts'
 import { errorText } from '#telemetry/error-text.ts'
 
 import { text, type Command, type Io } from '../command.ts'
@@ -22,9 +25,10 @@ export const health: Command = {
   async run(call, io) {
     try {
       const url = text(call, 'url') ?? `http://127.0.0.1:${probesPort(io)}/readyz`
-      const { statusCode, body } = await request(url, { signal: AbortSignal.timeout(PATIENCE) })
-      io.out((await body.text()).trimEnd())
-      return statusCode === 200 ? 0 : 1
+      const asked = request(url, { signal: AbortSignal.timeout(PATIENCE) }).end()
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+      io.out((await bodyOf(answer)).trimEnd())
+      return answer.statusCode === 200 ? 0 : 1
     } catch (error) {
       io.err(`heimdall health: ${errorText(error)}`)
       return 1

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+import { createServer } from '#http/node-http.ts'
 
 export interface DemoService {
   readonly port: number

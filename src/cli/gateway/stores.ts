@@ -1,16 +1,13 @@
 /**
- * The stores of a gateway process: opened once, whatever the file says later.
+ * The stores of a gateway process: opened once, whatever the file says later. Their clients are loaded here, when the
+ * file names them: a third of what a start would read, and a fifth of what it would hold.
  *
  * @module
  */
 import { createLookups, type Lookups } from '#authn/lookups.ts'
 import type { Config } from '#config/config.ts'
 import type { Component } from '#http/health.ts'
-import { openEmbedded } from '#stores/embedded.ts'
-import { connectPostgres } from '#stores/postgres.ts'
-import { createSqlReads } from '#stores/reads-sql.ts'
-import { connectRedis, type RedisStore } from '#stores/redis.ts'
-import { createSharedCache } from '#stores/shared-cache.ts'
+import type { RedisStore } from '#stores/redis.ts'
 import type { SqlStore } from '#stores/sql-store.ts'
 import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
@@ -39,9 +36,9 @@ export interface StoresDeps {
  */
 export async function openStores(stores: Config['stores'], deps: StoresDeps): Promise<Stores> {
   const sql = stores.postgres === undefined ? undefined : await openSql(stores.postgres, deps.log)
-  const redis = stores.redis === undefined ? undefined : connectRedis(stores.redis, deps)
-  const reads = sql && createSqlReads(sql, deps)
-  const shared = redis && createSharedCache(redis)
+  const redis = stores.redis === undefined ? undefined : await openRedis(stores.redis, deps)
+  const reads = sql && (await import('#stores/reads-sql.ts')).createSqlReads(sql, deps)
+  const shared = redis && (await import('#stores/shared-cache.ts')).createSharedCache(redis)
   return {
     redis,
     sql,
@@ -63,9 +60,18 @@ export async function openStores(stores: Config['stores'], deps: StoresDeps): Pr
  *
  * @param location URL of a Postgres, or `embedded:` and a folder
  */
-export function openSql(location: string, log: Logger, timeout?: number): Promise<SqlStore> {
-  if (location.startsWith(EMBEDDED)) return openEmbedded(location.slice(EMBEDDED.length))
-  return Promise.resolve(connectPostgres(location, { log, ...(timeout !== undefined && { timeout }) }))
+export async function openSql(location: string, log: Logger, timeout?: number): Promise<SqlStore> {
+  if (location.startsWith(EMBEDDED)) {
+    const { openEmbedded } = await import('#stores/embedded.ts')
+    return await openEmbedded(location.slice(EMBEDDED.length))
+  }
+  const { connectPostgres } = await import('#stores/postgres.ts')
+  return connectPostgres(location, { log, ...(timeout !== undefined && { timeout }) })
+}
+
+async function openRedis(url: string, deps: StoresDeps): Promise<RedisStore> {
+  const { connectRedis } = await import('#stores/redis.ts')
+  return connectRedis(url, deps)
 }
 
 function redisStatus(redis: RedisStore | undefined) {
