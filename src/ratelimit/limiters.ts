@@ -3,13 +3,11 @@
  *
  * @module
  */
-import type { RedisStore } from '#stores/redis.ts'
-import type { Logger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 
 import { idOf, keyReader, quotaOf, type Limiter, type NamedLimit } from './limiter.ts'
 import { createMemoryStore } from './memory.ts'
-import { sharedCounters } from './shared.ts'
+import type { SharedCounters } from './shared.ts'
 import { createTallies } from './tally.ts'
 
 /** What limits are compiled with. */
@@ -19,9 +17,8 @@ export interface Limiters {
 
 export interface LimitersOptions {
   /** Absent: every limit is counted in this process. */
-  readonly redis?: RedisStore | undefined
+  readonly shared?: SharedCounters | undefined
   readonly metrics: Metrics
-  readonly log: Logger
   /** Monotonic milliseconds. */
   readonly now?: () => number
   /** Most windows in memory, over all limits. */
@@ -30,9 +27,8 @@ export interface LimitersOptions {
 
 /** Makes the limiters of a process. */
 export function createLimiters(options: LimitersOptions): Limiters {
-  const { redis, metrics, log, now = () => performance.now(), most = 100_000 } = options
+  const { shared, metrics, now = () => performance.now(), most = 100_000 } = options
   const memory = createMemoryStore({ now, most })
-  const sharedCounter = redis && sharedCounters({ redis, metrics, log, now })
   const tallyOf = createTallies(metrics)
   Object.assign(metrics.limitKeys, { collect: () => metrics.limitKeys.set(memory.size) })
 
@@ -46,7 +42,7 @@ export function createLimiters(options: LimitersOptions): Limiters {
         reported: limit.report,
         keyOf: keyReader(limit),
         memory: memory.counter(id, quota),
-        redis: limit.shared === false ? undefined : sharedCounter?.(id, quota),
+        redis: limit.shared === false ? undefined : shared?.(id, quota),
         tally: tallyOf(limit.name),
       }
     },

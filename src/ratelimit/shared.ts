@@ -13,12 +13,15 @@ import type { Counter } from './counter.ts'
 import { redisCounters } from './redis.ts'
 import type { Quota } from './window.ts'
 
+/** Makes the counter of a limit. */
+export type SharedCounters = (id: string, quota: Quota) => Counter
+
 interface SharedDeps {
   readonly redis: RedisStore
   readonly metrics: Metrics
   readonly log: Logger
   /** Monotonic milliseconds. */
-  readonly now: () => number
+  readonly now?: () => number
 }
 
 /** How long Redis must have been without failures to count as back, in milliseconds; a flicker does not fill the log. */
@@ -28,7 +31,8 @@ const STEADY = 250
  * Makes the function that makes a limit's counter.
  * Its `take` rejects when Redis failed, took longer than its deadline, or is being left alone.
  */
-export function sharedCounters({ redis, metrics, log, now }: SharedDeps): (id: string, quota: Quota) => Counter {
+export function sharedCounters(deps: SharedDeps): SharedCounters {
+  const { redis, metrics, log, now = () => performance.now() } = deps
   let away = false
   let lastFailure = 0
 

@@ -58,7 +58,7 @@ suite('the wall clock jumps', () => {
     const now = () => Date.now() + clock.ahead
     const gate = compileGate(loaded.config, {
       authn: { clock: now, keySets, lookups: directory.lookups, metrics, log: silent },
-      limits: createLimiters({ metrics, log: silent }),
+      limits: createLimiters({ metrics }),
       badCredentials: createBadCredentials({ metrics, log: silent }),
     })
     await eventually('the keys are there', () => keySets.status().every(({ ready }) => ready))

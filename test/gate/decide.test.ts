@@ -84,7 +84,7 @@ function gate(directory: Lookups = lookups): Gate {
   assert.ok('config' in loaded, 'problems' in loaded ? JSON.stringify(loaded.problems, null, 2) : '')
   return compileGate(loaded.config, {
     authn: { clock: () => 1_800_000_000_000, keySets, lookups: directory, metrics, log: silent },
-    limits: createLimiters({ metrics, log: silent }),
+    limits: createLimiters({ metrics }),
     badCredentials: createBadCredentials({ metrics, log: silent }),
   })
 }

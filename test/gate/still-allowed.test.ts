@@ -56,7 +56,7 @@ function gate(yaml: string, directory: Directory): Gate {
   }
   return compileGate(loaded.config, {
     authn: { clock: () => 1_800_000_000_000, keySets, lookups, metrics, log: silent },
-    limits: createLimiters({ metrics, log: silent }),
+    limits: createLimiters({ metrics }),
     badCredentials: createBadCredentials({ metrics, log: silent }),
   })
 }

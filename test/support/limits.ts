@@ -8,8 +8,10 @@ import type { LimitSubject } from '#ratelimit/key.ts'
 import { limitSchema } from '#ratelimit/limit.ts'
 import type { NamedLimit } from '#ratelimit/limiter.ts'
 import { createLimiters, type LimitersOptions } from '#ratelimit/limiters.ts'
+import { sharedCounters } from '#ratelimit/shared.ts'
 import { newEvidence, type Evidence } from '#request/evidence.ts'
 import type { Verdict } from '#request/verdict.ts'
+import type { RedisStore } from '#stores/redis.ts'
 import type { Logger } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 
@@ -39,10 +41,12 @@ export interface Asked {
 }
 
 /** Limiting stages on common limiters. */
-export function limiting(options: Partial<LimitersOptions> = {}) {
+export function limiting(options: Partial<LimitersOptions> & { readonly redis?: RedisStore } = {}) {
   const lines: string[] = []
+  const log = recordingLog(lines)
   const metrics = options.metrics ?? createMetrics()
-  const limiters = createLimiters({ metrics, log: recordingLog(lines), ...options })
+  const shared = options.redis && sharedCounters({ redis: options.redis, metrics, log })
+  const limiters = createLimiters({ metrics, shared, ...options })
   const compile = (limits: readonly NamedLimit[], shadow = false) => admitLimits(limits, { shadow }, limiters)
   /** Compiles limits and returns what asks them. */
   const stage = (limits: readonly NamedLimit[], shadow = false) => {

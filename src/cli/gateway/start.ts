@@ -70,7 +70,7 @@ async function start(parts: AsyncDisposableStack, options: StartOptions, io: Pic
   const keySets = parts.adopt(createKeySets({ metrics, log }), (it) => it.close())
   const pools = createPools(metrics, { log })
   const upstreams = parts.adopt(createUpstreams({ pools, metrics, log }), (it) => it.close())
-  const limits = createLimiters({ redis: stores.redis, metrics, log })
+  const limits = createLimiters({ shared: stores.counters, metrics })
   const authn = { clock: io.clock, keySets, lookups: stores.lookups, metrics, log }
   const gate = { authn, limits, badCredentials: createBadCredentials({ metrics, log }) }
   const versions = createVersions(loaded, { path, env: io.env, gate, upstreams, metrics, log })

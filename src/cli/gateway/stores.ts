@@ -7,6 +7,7 @@
 import { createLookups, type Lookups } from '#authn/lookups.ts'
 import type { Config } from '#config/config.ts'
 import type { Component } from '#http/health.ts'
+import type { SharedCounters } from '#ratelimit/shared.ts'
 import type { RedisStore } from '#stores/redis.ts'
 import type { SqlStore } from '#stores/sql-store.ts'
 import type { Logger } from '#telemetry/log.ts'
@@ -16,6 +17,8 @@ const EMBEDDED = 'embedded:'
 
 export interface Stores {
   readonly redis: RedisStore | undefined
+  /** Absent without Redis. */
+  readonly counters: SharedCounters | undefined
   readonly sql: SqlStore | undefined
   /** Absent without a database. */
   readonly lookups: Lookups | undefined
@@ -39,8 +42,10 @@ export async function openStores(stores: Config['stores'], deps: StoresDeps): Pr
   const redis = stores.redis === undefined ? undefined : await openRedis(stores.redis, deps)
   const reads = sql && (await import('#stores/reads-sql.ts')).createSqlReads(sql, deps)
   const shared = redis && (await import('#stores/shared-cache.ts')).createSharedCache(redis)
+  const counters = redis && (await import('#ratelimit/shared.ts')).sharedCounters({ redis, ...deps })
   return {
     redis,
+    counters,
     sql,
     lookups: reads && createLookups({ reads, shared, ...deps }),
     components: [

@@ -46,7 +46,7 @@ suite('versions of the file', () => {
     }
     const gate = {
       authn: { clock: () => 0, keySets, lookups: undefined, metrics, log },
-      limits: createLimiters({ metrics, log }),
+      limits: createLimiters({ metrics }),
       badCredentials: createBadCredentials({ metrics, log }),
     }
     const versions = createVersions(loaded, { path, env: {}, gate, upstreams: failing, metrics, log })
