@@ -7,7 +7,7 @@ import { LRUCache } from 'lru-cache'
 
 /** What the caches count with; the whole `Metrics` fits. */
 export interface EntriesGauge {
-  readonly cacheEntries: { set(labels: { cache: string }, value: number): void }
+  readonly cacheEntries: { labels(labels: { cache: string }): { set(value: number): void } }
 }
 
 export interface Lru<V> {
@@ -24,7 +24,8 @@ export interface Lru<V> {
  */
 export function createLru<V extends object>(cache: string, most: number, metrics: EntriesGauge): Lru<V> {
   const entries = new LRUCache<string, V>({ max: most })
-  const count = () => metrics.cacheEntries.set({ cache }, entries.size)
+  const gauge = metrics.cacheEntries.labels({ cache })
+  const count = () => gauge.set(entries.size)
   count()
   return {
     get: (key) => entries.get(key),

@@ -13,6 +13,7 @@ const none: ClaimSet = Object.freeze({})
 
 /** Makes the function that keeps of a claim set only the members that any of the paths may lead through. */
 export function claimsOn(paths: readonly string[]): (claims: ClaimSet) => ClaimSet {
+  if (paths.length === 0) return () => none
   const leads = (member: string) => paths.some((path) => path === member || path.startsWith(`${member}.`))
   return (claims) => {
     const members = Object.keys(claims).filter(leads)

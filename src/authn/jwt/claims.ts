@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deny, pass, type Verdict } from '#request/verdict.ts'
+import { deny, pass, type Deny, type Verdict } from '#request/verdict.ts'
 
 import type { JsonObject } from './json.ts'
 
@@ -15,11 +15,11 @@ export interface ClaimRules {
   readonly max_lifetime: number
 }
 
-/** When a token is good, in milliseconds since the epoch, the skew applied on both sides. */
+/** When a token is good: seconds since the epoch, as the token says it (RFC 7519 §2, NumericDate). */
 export interface Validity {
-  readonly from: number
-  readonly until: number
-  /** `exp` itself. */
+  /** The later of `nbf` and `iat`; 0 without both. */
+  readonly starts_at: number
+  /** `exp`. */
   readonly expires_at: number
 }
 
@@ -33,18 +33,18 @@ export interface Validity {
 export function checkClaims(claims: JsonObject, rules: ClaimRules, now: number): Verdict<Validity> {
   if (!isMeantFor(claims['aud'], rules.audience)) return deny('invalid_token', 'aud does not name an accepted audience')
   const validity = readTimes(claims, rules, now)
-  return validity.kind === 'deny' ? validity : withinTimes(validity.value, now)
+  return validity.kind === 'deny' ? validity : (notNow(validity.value, rules.clock_skew, now) ?? validity)
 }
 
 /**
- * Asks again whether a token is good at this moment.
+ * Asks again whether a token is good at this moment, the skew (milliseconds) applied on both sides; undefined when it is.
  *
  * @denies token_expired, invalid_token as `checkClaims`
  */
-export function withinTimes(validity: Validity, now: number): Verdict<Validity> {
-  if (now >= validity.until) return deny('token_expired', 'exp has passed')
-  if (now < validity.from) return deny('invalid_token', 'nbf or iat lies in the future')
-  return pass(validity)
+export function notNow({ starts_at, expires_at }: Validity, clock_skew: number, now: number): Deny | undefined {
+  if (now >= expires_at * 1000 + clock_skew) return deny('token_expired', 'exp has passed')
+  if (now < starts_at * 1000 - clock_skew) return deny('invalid_token', 'nbf or iat lies in the future')
+  return undefined
 }
 
 function isMeantFor(aud: unknown, audience: ReadonlySet<string>): boolean {
@@ -57,13 +57,12 @@ function readTimes(claims: JsonObject, rules: ClaimRules, now: number): Verdict<
   const starts_at = claims['nbf'] === undefined ? 0 : numericDate(claims['nbf'])
   const issued_at = claims['iat'] === undefined ? 0 : numericDate(claims['iat'])
   if (Number.isNaN(expires_at + starts_at + issued_at)) return deny('invalid_token', 'exp, nbf or iat is not a date')
-  const start = claims['iat'] === undefined ? now + rules.clock_skew : issued_at
-  if (expires_at - start > rules.max_lifetime) return deny('invalid_token', 'lives longer than max_lifetime')
-  const from = Math.max(starts_at, issued_at) - rules.clock_skew
-  return pass({ from, until: expires_at + rules.clock_skew, expires_at })
+  const start = claims['iat'] === undefined ? now + rules.clock_skew : issued_at * 1000
+  if (expires_at * 1000 - start > rules.max_lifetime) return deny('invalid_token', 'lives longer than max_lifetime')
+  return pass({ starts_at: Math.max(starts_at, issued_at), expires_at })
 }
 
-/** Milliseconds of a NumericDate (RFC 7519 §2); NaN for anything that is not one. */
+/** Seconds of a NumericDate; NaN for anything that is not one. */
 function numericDate(value: unknown): number {
-  return typeof value === 'number' && value >= 0 && value <= 8.64e12 ? value * 1000 : Number.NaN
+  return typeof value === 'number' && value >= 0 && value <= 8.64e12 ? value : Number.NaN
 }

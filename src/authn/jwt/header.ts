@@ -12,6 +12,8 @@ import { decodeSegment } from './compact.ts'
 import { parseObject, type JsonObject } from './json.ts'
 
 const LONGEST_KID = 256
+const MOST_KNOWN = 64
+const LONGEST_KNOWN = 1024
 
 export interface TokenHeader {
   readonly algorithm: Algorithm
@@ -49,6 +51,24 @@ export function readHeader(segment: string, rules: HeaderRules): Verdict<TokenHe
   const member = refused.find((name) => Object.hasOwn(header, name))
   if (member !== undefined) return deny('invalid_token', `header has ${member}`)
   return accept(header, rules)
+}
+
+/**
+ * Makes a reader that knows the headers it accepted of late: an issuer writes the same one into all its tokens.
+ * Clients may write others that are accepted too, so the memory is bounded; it starts anew when full.
+ */
+export function headerReader(rules: HeaderRules): (segment: string) => Verdict<TokenHeader> {
+  const accepted = new Map<string, Verdict<TokenHeader>>()
+  return (segment) => {
+    const known = accepted.get(segment)
+    if (known !== undefined) return known
+    const read = readHeader(segment, rules)
+    if (read.kind === 'deny' || segment.length > LONGEST_KNOWN) return read
+    if (accepted.size >= MOST_KNOWN) accepted.clear()
+    // A copy: a part of a text keeps the whole of it in memory, and that is somebody's token.
+    accepted.set(Buffer.from(segment, 'latin1').toString('latin1'), read)
+    return read
+  }
 }
 
 function accept(header: JsonObject, rules: HeaderRules): Verdict<TokenHeader> {

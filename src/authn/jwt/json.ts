@@ -2,7 +2,8 @@
  * JSON that can be read in one way only.
  *
  * `JSON.parse` keeps the last of two members of one name, other parsers the first: a token with both has two meanings.
- * The scan before it refuses such text, and nesting so deep that it costs more than a token is worth (RFC 7493 §2.3).
+ * Such text is told by counting: it writes down more members than the value has that is read from it. It is refused,
+ * and so is nesting so deep that it costs more than a token is worth (RFC 7493 §2.3).
  *
  * @module
  */
@@ -21,52 +22,66 @@ export function isJsonObject(value: unknown): value is JsonObject {
 export function parseObject(source: Uint8Array | string): JsonObject | undefined {
   try {
     const text = typeof source === 'string' ? source : decoder.decode(source)
-    if (!unambiguous(text)) return undefined
+    const written = writtenMembers(text)
+    if (written === undefined || !text.isWellFormed()) return undefined
     const value: unknown = JSON.parse(text)
-    return isJsonObject(value) ? value : undefined
+    // Only an escape can still make a surrogate that stands alone.
+    if (text.includes('\\u') && !isWellFormed(value)) return undefined
+    return isJsonObject(value) && membersOf(value) === written ? value : undefined
   } catch {
     return undefined
   }
 }
 
-/** Scans without judging the grammar, which `JSON.parse` does afterwards. */
-function unambiguous(text: string): boolean {
-  const open: (Set<string> | undefined)[] = []
+/** Counts the members of all objects as they are written, which is the colons outside of strings; undefined when nested too deep. */
+function writtenMembers(text: string): number | undefined {
+  let [members, level] = [0, 0]
   for (let at = 0; at < text.length; at += 1) {
-    const character = text[at]
-    if (character === '{' || character === '[') {
-      if (open.push(character === '{' ? new Set() : undefined) > MOST_LEVELS) return false
-    } else if (character === '}' || character === ']') {
-      open.pop()
-    } else if (character === '"') {
-      const end = endOfString(text, at)
-      if (!fits(text, at, end, open.at(-1))) return false
-      at = end
+    switch (text.charCodeAt(at)) {
+      case 0x22: // "
+        at = endOfString(text, at)
+        break
+      case 0x3a: // :
+        members += 1
+        break
+      case 0x5b: // [
+      case 0x7b: // {
+        level += 1
+        if (level > MOST_LEVELS) return undefined
+        break
+      case 0x5d: // ]
+      case 0x7d: // }
+        level -= 1
     }
   }
-  return true
+  return members
 }
 
+/** Place of the quote that ends the string which begins at `start`. */
 function endOfString(text: string, start: number): number {
   let at = start + 1
-  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
+  for (; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code === 0x22) break
+    if (code === 0x5c) at += 1 // a backslash, and what it stands before
+  }
   return at
 }
 
-/** Judges the string between two quotes: Unicode that can be encoded, and no name that its object has already. */
-function fits(text: string, start: number, end: number, names: Set<string> | undefined): boolean {
-  const raw = text.slice(start + 1, end)
-  const value = raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw
-  if (!value.isWellFormed()) return false
-  if (names === undefined || !isName(text, end)) return true
-  if (names.has(value)) return false
-  names.add(value)
-  return true
+/** Counts the members of all objects in a value. */
+function membersOf(value: object): number {
+  const list = Array.isArray(value)
+  let members = 0
+  for (const inner of Object.values(value)) {
+    if (!list) members += 1
+    if (typeof inner === 'object' && inner !== null) members += membersOf(inner)
+  }
+  return members
 }
 
-/** In valid JSON a string is a member's name exactly when a colon follows. */
-function isName(text: string, end: number): boolean {
-  let at = end + 1
-  while (at < text.length && ' \t\n\r'.includes(text[at] ?? '')) at += 1
-  return text[at] === ':'
+/** True when every text in a value, names too, is Unicode that can be encoded. */
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed()
+  if (typeof value !== 'object' || value === null) return true
+  return Object.entries(value).every(([name, inner]) => name.isWellFormed() && isWellFormed(inner))
 }

@@ -10,22 +10,21 @@ import type { Key } from '../key-sets/key.ts'
 import type { KeySet } from '../key-sets/key-set.ts'
 import { checkClaims, type ClaimRules, type Validity } from './claims.ts'
 import { decodeSegment, splitCompact, type Segments } from './compact.ts'
-import { mediaType, readHeader, type HeaderRules, type TokenHeader } from './header.ts'
+import { headerReader, mediaType, type TokenHeader } from './header.ts'
+import { factsOf, type FactRules, type Facts } from './facts.ts'
 import { parseObject, type JsonObject } from './json.ts'
 import type { JwtOptions } from './options.ts'
-import { principalOf, type Vouching } from './principal.ts'
 import { isSignedBy } from './signature.ts'
 import type { Verified } from './verified.ts'
 
 /** An issuer as one authenticator trusts it. */
 export interface Trust {
-  readonly authenticator: string
   readonly options: JwtOptions
   readonly keySet: KeySet
   /** Wall clock, milliseconds since the epoch. */
   readonly clock: () => number
   /** What is kept of a token's claims. */
-  readonly keep: Vouching['keep']
+  readonly keep: FactRules['keep']
 }
 
 /**
@@ -43,10 +42,10 @@ export interface Trust {
 export function verifyToken(trust: Trust): (token: string, asker: Asker) => Eventually<Attempt<Verified>> {
   const { options, keySet, clock } = trust
   const rules: ClaimRules = { ...options, audience: new Set(options.audience) }
-  const header: HeaderRules = {
+  const readHeader = headerReader({
     algorithms: new Set(options.algorithms),
     types: new Set(options.types.map(mediaType)),
-  }
+  })
   const judge = judgement(trust)
 
   return (token, asker) => {
@@ -55,7 +54,7 @@ export function verifyToken(trust: Trust): (token: string, asker: Asker) => Even
     const claims = payload === undefined ? undefined : parseObject(payload)
     if (segments === undefined || claims === undefined || claims['iss'] !== options.issuer) return skip
 
-    const read = readHeader(segments.header, header)
+    const read = readHeader(segments.header)
     if (read.kind === 'deny') return read
     const validity = checkClaims(claims, rules, clock())
     if (validity.kind === 'deny') return validity
@@ -73,8 +72,8 @@ interface Asserted {
 }
 
 /** Makes the judge of tokens, given the keys that may have signed: undefined when there are none to believe. */
-function judgement({ authenticator, options, keep }: Trust) {
-  const vouching: Vouching = { authenticator, issuer: options.issuer, paths: options.claims, keep }
+function judgement({ options, keep }: Trust) {
+  const rules: FactRules = { paths: options.claims, keep }
 
   return (asserted: Asserted, keys: readonly Key[] | undefined, asker: Asker): Verdict<Verified> => {
     const { segments, claims, head, validity } = asserted
@@ -84,9 +83,13 @@ function judgement({ authenticator, options, keep }: Trust) {
     if (refused !== undefined) return refused
     const key = signer(segments, head, keys)
     if (key === undefined) return deny('invalid_token', 'the signature does not match')
-    const verdict = principalOf(claims, validity.expires_at, vouching)
-    return verdict.kind === 'deny' ? verdict : pass({ verdict, key, validity, at: performance.now() })
+    const facts = factsOf(claims, rules)
+    return facts.kind === 'deny' ? facts : pass(remembered(facts.value, key, validity))
   }
+}
+
+function remembered(facts: Facts, key: Key, { starts_at, expires_at }: Validity): Verified {
+  return { facts, key, starts_at, expires_at, at: Math.floor(performance.now()), verdict: undefined }
 }
 
 /** A key that is not there may be new: the set is asked to load, which it does at most once per cooldown. */

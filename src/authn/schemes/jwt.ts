@@ -11,14 +11,15 @@ import type { Evidence } from '#request/evidence.ts'
 import { claimsOn } from '#request/claims.ts'
 import { header } from '#request/incoming.ts'
 import type { Principal } from '#request/principal.ts'
-import { andThen, skip, type Attempt, type Eventually, type Verdict } from '#request/verdict.ts'
+import { andThen, pass, skip, type Attempt, type Eventually, type Pass, type Verdict } from '#request/verdict.ts'
 
 import { bearerToken } from '../bearer.ts'
 import { completeGrants } from '../grants.ts'
-import { withinTimes } from '../jwt/claims.ts'
+import { notNow } from '../jwt/claims.ts'
 import { LONGEST_TOKEN } from '../jwt/compact.ts'
 import { keySetOf } from '../jwt/keys.ts'
 import { jwtOptions, type JwtOptions } from '../jwt/options.ts'
+import { principalOf } from '../jwt/principal.ts'
 import { verifiedKey, type Verified } from '../jwt/verified.ts'
 import { verifyToken } from '../jwt/verify.ts'
 import { defineScheme, type AuthnDeps } from '../scheme.ts'
@@ -49,16 +50,20 @@ export const jwt = defineScheme({
 /** Proves a token from memory or by its signature, and leaves in the evidence which it was. */
 function proof(name: string, options: JwtOptions, { clock, keySets, metrics, claims }: AuthnDeps) {
   const keySet = keySetOf(name, options, keySets)
-  const verify = verifyToken({ authenticator: name, options, keySet, clock, keep: claimsOn(claims) })
+  const verify = verifyToken({ options, keySet, clock, keep: claimsOn(claims) })
   const keyOf = verifiedKey([name, options, claims])
+  const vouching = { authenticator: name, issuer: options.issuer }
   const { verified } = keySets
+  const entries = metrics.cacheEntries.labels({ cache: 'tokens' })
 
-  const recall = ({ validity, verdict, at }: Verified, evidence: Evidence): Verdict<Principal> => {
+  const speakFor = (token: Verified): Pass<Principal> =>
+    pass(principalOf(token.facts, token.expires_at * 1000, vouching))
+
+  const recall = (token: Verified, evidence: Evidence): Verdict<Principal> => {
     evidence.authenticator = name
     evidence.cache = 'l1'
-    evidence.cache_age = performance.now() - at
-    const valid = withinTimes(validity, clock())
-    return valid.kind === 'deny' ? valid : verdict
+    evidence.cache_age = performance.now() - token.at
+    return notNow(token, options.clock_skew, clock()) ?? token.verdict ?? verified.wake(token, speakFor(token))
   }
 
   const learn = (key: string, attempt: Attempt<Verified>, evidence: Evidence): Attempt<Principal> => {
@@ -68,8 +73,8 @@ function proof(name: string, options: JwtOptions, { clock, keySets, metrics, cla
     evidence.cache = 'source'
     evidence.cache_age = 0
     verified.set(key, attempt.value)
-    metrics.cacheEntries.set({ cache: 'tokens' }, verified.size)
-    return attempt.value.verdict
+    entries.set(verified.size)
+    return speakFor(attempt.value) // it wakes when it is seen again: many never are
   }
 
   return (token: string, evidence: Evidence, asker: Asker): Eventually<Attempt<Principal>> => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 
-import { readHeader, type HeaderRules } from '#authn/jwt/header.ts'
+import { headerReader, readHeader, type HeaderRules } from '#authn/jwt/header.ts'
 import { deny, pass } from '#request/verdict.ts'
 
 import { segment } from '../../support/tokens.ts'
@@ -88,5 +88,23 @@ suite('readHeader', () => {
       { ...good, typ: 'secret' },
     ])
       assert.ok(!JSON.stringify(read(header)).includes('secret'))
+  })
+})
+
+suite('headerReader', () => {
+  test('judges as readHeader does, the first time and again', () => {
+    const known = headerReader(rules)
+    const headers = [good, { ...good, alg: 'none' }, { ...good, kid: 'k'.repeat(200) }, { ...good, crit: ['exp'] }]
+    for (const header of [...headers, ...headers])
+      assert.deepEqual(known(segment(header)), readHeader(segment(header), rules))
+  })
+
+  test('reads an accepted header once, until it has seen many others', () => {
+    const known = headerReader(rules)
+    const first = known(segment(good))
+    assert.equal(known(segment(good)), first)
+    for (let index = 0; index < 64; index += 1) known(segment({ ...good, kid: `other-${index}` }))
+    assert.notEqual(known(segment(good)), first)
+    assert.deepEqual(known(segment(good)), first)
   })
 })

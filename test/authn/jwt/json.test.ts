@@ -40,6 +40,11 @@ suite('parseObject', () => {
     ['a comment', '{/**/"a":1}'],
     ['an unfinished text', '{"a'],
     ['an unfinished escape', '{"a\\'],
+    ['a lone surrogate in a name', String.raw`{"\udfff":1}`],
+    ['a lone surrogate in a list', String.raw`{"a":[{"b":"x\udc00"}]}`],
+    ['a lone surrogate as it is', '{"a":"\ud800"}'],
+    ['a duplicated member of an object in a list of lists', '{"a":[[{"b":1,"b":1}]]}'],
+    ['a duplicated __proto__', '{"__proto__":1,"__proto__":1}'],
     ['a broken escape', String.raw`{"\x":1}`],
     ['a lone surrogate', String.raw`{"a":"\ud800"}`],
     ['brackets that do not match', '{"a":]}'],
@@ -50,6 +55,18 @@ suite('parseObject', () => {
   test('refuses bytes that are not UTF-8, and a byte order mark', () => {
     assert.equal(parseObject(bytes(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d)), undefined)
     assert.equal(parseObject(bytes(0xef, 0xbb, 0xbf, 0x7b, 0x7d)), undefined)
+  })
+
+  test('takes no colon, bracket or quote in a string for structure', () => {
+    for (const value of [
+      { 'a:{[': ':"{[]}:"' },
+      { a: ['\\', '\\"', '":', ''] },
+      { '': { ':': ':' } },
+      { a: '\u00e9\u{1f600}:' },
+    ])
+      assert.deepEqual(parseObject(JSON.stringify(value)), value)
+    const escaped = String.raw`{"\u003a":"\ud83d\ude00:\u0022","\\":":"}`
+    assert.deepEqual(parseObject(escaped), JSON.parse(escaped))
   })
 
   test('lets one name stand in several objects, and as a value', () => {
