@@ -36,7 +36,8 @@ for (const [code, denial] of Object.entries(denials) as [DenialCode, Denial][]) 
   bodies.set(code, `${JSON.stringify(problem).slice(0, -1)},"request_id":"`)
 }
 
-function compose(refusal: Deny, { request_id, challenge, headers }: RefusalContext): EarlyAnswer {
+/** Puts a refusal into words: status, headers and body. */
+export function composeRefusal(refusal: Deny, { request_id, challenge, headers }: RefusalContext): EarlyAnswer {
   const denial: Denial = denials[refusal.code]
   const body = `${bodies.get(refusal.code)}${request_id}"}`
   const composed: OutgoingHttpHeaders = {
@@ -62,7 +63,7 @@ export function refuse(response: ServerResponse, refusal: Deny, context: Refusal
     return
   }
   if (ambiguous.has(refusal.code)) response.shouldKeepAlive = false
-  send(response, compose(refusal, context))
+  send(response, composeRefusal(refusal, context))
 }
 
 /** Answers with a status and headers alone: preflights and `OPTIONS *`. */
@@ -88,7 +89,7 @@ export function refuseSocket(socket: Duplex, refusal: Deny, context: RefusalCont
     socket.destroy()
     return
   }
-  const { status, headers, body } = compose(refusal, context)
+  const { status, headers, body } = composeRefusal(refusal, context)
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${String(value)}\r\n`)
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}Connection: close\r\n\r\n`
   const timer = setTimeout(() => socket.destroy(), LONGEST_FAREWELL)
