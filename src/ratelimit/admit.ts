@@ -1,8 +1,9 @@
 /**
  * Limiting: a request passes when every limit of the stage has room for it, and then counts under each.
  *
- * A refused request counts nowhere. Limits in memory answer at once and are asked first; those in Redis are
- * asked together, in one round trip. What was counted before another limit refused is given back.
+ * A refused request counts nowhere. Limits in memory answer at once, or nearly so where several processes serve one
+ * port, and are asked first; those in Redis are asked together, in one round trip. What was counted before another
+ * limit refused is given back.
  *
  * @module
  */
@@ -34,11 +35,21 @@ export function admitLimits(limits: readonly NamedLimit[], { shadow }: AdmitOpti
   const local = limiters.filter((limiter) => !isShared(limiter))
   const shared = limiters.filter(isShared)
 
-  return (subject: LimitSubject, evidence: Evidence): Eventually<Verdict<undefined>> => {
-    const charges = local.map((limiter) => chargeMemory(limiter, subject, 'memory'))
+  const goOn = (charges: readonly Charge[], subject: LimitSubject, evidence: Evidence) => {
     if (shared.length === 0 || charges.some(refused)) return conclude(charges, evidence, shadow)
     return askShared(shared, subject).then((more) => conclude([...charges, ...more], evidence, shadow))
   }
+
+  return (subject: LimitSubject, evidence: Evidence): Eventually<Verdict<undefined>> => {
+    const charges = local.map((limiter) => chargeMemory(limiter, subject, 'memory'))
+    if (charges.every(isKnown)) return goOn(charges, subject, evidence)
+    return Promise.all(charges.map((charge) => Promise.resolve(charge))).then((known) => goOn(known, subject, evidence))
+  }
+}
+
+/** False for a charge that waits for the other processes on the port. */
+function isKnown(charge: Eventually<Charge>): charge is Charge {
+  return !(charge instanceof Promise)
 }
 
 /** Each on its own: of the nodes of a Cluster that count them, one may be away. */

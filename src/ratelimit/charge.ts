@@ -4,6 +4,7 @@
  * @module
  */
 import type { LimitReport } from '#request/evidence.ts'
+import type { Eventually } from '#request/verdict.ts'
 
 import type { Counter } from './counter.ts'
 import type { LimitSubject } from './key.ts'
@@ -20,10 +21,13 @@ export interface Charge {
   readonly taken: Taken | undefined
 }
 
-/** Counts in this process. */
-export function chargeMemory(limiter: Limiter, subject: LimitSubject, store: Charge['store']): Charge {
+/** Counts in this process, or with those that serve the same port: at once unless these have to be asked. */
+export function chargeMemory(limiter: Limiter, subject: LimitSubject, store: Charge['store']): Eventually<Charge> {
+  const { memory: counter } = limiter
   const key = limiter.keyOf(subject)
-  return { limiter, key, store, counter: limiter.memory, taken: limiter.memory.take(key) }
+  const taken = counter.take(key)
+  if (taken instanceof Promise) return taken.then((taken) => ({ limiter, key, store, counter, taken }))
+  return { limiter, key, store, counter, taken }
 }
 
 /** Counts in Redis, or where `on_store_down` says when it is away. */
@@ -37,7 +41,7 @@ export async function chargeShared(limiter: SharedLimiter, subject: LimitSubject
   }
 }
 
-function chargeFallback(limiter: Limiter, subject: LimitSubject): Charge {
+function chargeFallback(limiter: Limiter, subject: LimitSubject): Eventually<Charge> {
   if (limiter.onStoreDown === 'local') return chargeMemory(limiter, subject, 'fallback')
   const free = { allowed: true, remaining: limiter.quota.count, wait: 0, at: 0 }
   const taken = limiter.onStoreDown === 'allow' ? free : undefined

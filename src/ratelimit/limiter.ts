@@ -12,7 +12,6 @@ import { joinParts } from './join.ts'
 import type { KeyPart, LimitSubject } from './key.ts'
 import { limitKey } from './keys.ts'
 import type { LimitOptions } from './limit.ts'
-import type { MemoryCounter } from './memory.ts'
 import type { Tally } from './tally.ts'
 import type { Quota } from './window.ts'
 
@@ -27,7 +26,8 @@ export interface Limiter {
   readonly reported: boolean
   /** The key under which a request is counted. */
   readonly keyOf: (subject: LimitSubject) => string
-  readonly memory: MemoryCounter
+  /** Counts in this process; where several serve one port, in all of them together, and then it may have to ask. */
+  readonly memory: Counter
   /** Absent when the limit is counted in this process only. */
   readonly redis: Counter | undefined
   readonly tally: Tally

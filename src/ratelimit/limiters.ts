@@ -18,6 +18,8 @@ export interface Limiters {
 export interface LimitersOptions {
   /** Absent: every limit is counted in this process. */
   readonly shared?: SharedCounters | undefined
+  /** Makes the counters that the processes on one port share; absent: this one serves alone. */
+  readonly leased?: SharedCounters | undefined
   readonly metrics: Metrics
   /** Monotonic milliseconds. */
   readonly now?: () => number
@@ -27,7 +29,7 @@ export interface LimitersOptions {
 
 /** Makes the limiters of a process. */
 export function createLimiters(options: LimitersOptions): Limiters {
-  const { shared, metrics, now = () => performance.now(), most = 100_000 } = options
+  const { shared, leased, metrics, now = () => performance.now(), most = 100_000 } = options
   const memory = createMemoryStore({ now, most })
   const tallyOf = createTallies(metrics)
   Object.assign(metrics.limitKeys, { collect: () => metrics.limitKeys.set(memory.size) })
@@ -41,7 +43,7 @@ export function createLimiters(options: LimitersOptions): Limiters {
         onStoreDown: limit.on_store_down,
         reported: limit.report,
         keyOf: keyReader(limit),
-        memory: memory.counter(id, quota),
+        memory: leased?.(id, quota) ?? memory.counter(id, quota),
         redis: limit.shared === false ? undefined : shared?.(id, quota),
         tally: tallyOf(limit.name),
       }

@@ -21,6 +21,8 @@ export interface Quota {
   readonly count: number
   /** Microseconds. */
   readonly period: number
+  /** Entries that hold a period's requests, one more or less; 16 unless told. A lender of tokens keeps finer books. */
+  readonly grain?: number
 }
 
 /** The requests that passed; `firsts` and `sizes` are the columns of one list, oldest entry first. */
@@ -49,7 +51,7 @@ export function newWindow(): Window {
 
 /** Most requests that share an entry. */
 function entrySize(quota: Quota): number {
-  return Math.max(1, Math.floor(quota.count / 16))
+  return Math.max(1, Math.floor(quota.count / (quota.grain ?? 16)))
 }
 
 /** Lets one request pass and counts it, or refuses it and counts nothing. `time` in microseconds, see `slide`. */
