@@ -1,149 +1,122 @@
 /**
- * Heimdall beside other proxies, under the same load in the same minutes; writes `bench/RESULTS.md`.
- *
- *     npm run bench [-- --quick] [-- --only heimdall,relay]
- *
- * Needs nginx and wrk; HAProxy, and the network for peers that npm brings, or these are left out.
- * `--quick` and `--only` print their figures and leave the file alone.
+ * Heimdall beside other proxies, under the same load in the same minutes; `--help` says how.
  *
  * @module
  */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 
-import { Pool } from 'undici'
+import { bars, judge } from './bars.ts'
+import type { Candidate } from './candidate.ts'
+import { candidates } from './candidates.ts'
+import { newChildren } from './children.ts'
+import { circumstances } from './circumstances.ts'
+import { otherScripts, runOther } from './elsewhere.ts'
+import { choose, help, planOf, readOptions } from './options.ts'
+import { install, type Program } from './programs.ts'
+import { startProgress } from './progress.ts'
+import { remember } from './remembered.ts'
+import { plots, report, type Run } from './report.ts'
+import type { Measured } from './result.ts'
+import { takeRounds } from './rounds.ts'
+import { start, type Running } from './start.ts'
+import { makeWorld, type World } from './world.ts'
 
-import { eventually, freePort, kill } from '../../test/support/processes.ts'
-import { candidates, lacks, type Candidate, type Command } from './candidates.ts'
-import { load, memory, waits, type Load, type Pinned, type Request, type Waits } from './measure.ts'
-import { median, report, type Result } from './report.ts'
-import { nginxFile, prepare, type Setup } from './setup.ts'
+const BENCH = join(import.meta.dirname, '..')
+const MANY = 100_000 // tokens that are remembered
 
-const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
-})
-const [rounds, seconds, warmup] = options.quick ? [1, 2, 2] : [5, 3, 3]
-const isPinned = lacks('taskset') === undefined
-const pinned: Pinned = (core, [program, ...args]) =>
-  isPinned ? ['taskset', '-c', String(core), program, ...args] : [program, ...args]
-
-/** A candidate that serves. */
-interface Running {
-  readonly candidate: Candidate
-  /** Absent for the upstream itself. */
-  readonly pid: number | undefined
-  readonly request: Request
-  readonly startMemory: number
-  readonly loads: Load[]
-  readonly waits: Waits[]
+const options = readOptions(process.argv.slice(2))
+if (options.help) {
+  process.stdout.write(help(candidates))
+  process.exit()
 }
-
-const children: ChildProcess[] = []
+const plan = planOf(options)
+const isFull = !options.quick && options.only === undefined
 const folder = mkdtempSync(join(tmpdir(), 'heimdall-bench-'))
-const say = (text: string): void => void process.stderr.write(`${text}\n`)
+const children = newChildren(folder)
+const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
-/** Starts a program; what it writes goes down a pipe to a reader, as the log of a container does. */
-function launch(core: 0 | 1, command: Command): ChildProcess {
-  const pipe = join(folder, `pipe-${children.length}`)
-  execFileSync('mkfifo', [pipe])
-  const [reader, ...readerArgs] = pinned(1, ['cat', pipe])
-  children.push(spawn(reader, readerArgs, { stdio: 'ignore' }))
-  const out = openSync(pipe, 'w')
-  const [program, ...args] = pinned(core, command)
-  const child = spawn(program, args, { stdio: ['ignore', out, 'inherit'] })
-  closeSync(out)
-  children.push(child)
-  return child
-}
-
-async function statusOf(port: number, path: string, token: string): Promise<number> {
-  const pool = new Pool(`http://127.0.0.1:${port}`, { headersTimeout: 1000 })
-  try {
-    const answer = await pool.request({ method: 'GET', path, headers: { authorization: `Bearer ${token}` } })
-    await answer.body.dump()
-    return answer.statusCode
-  } catch {
-    return 0
-  } finally {
-    await pool.destroy()
-  }
-}
-
-async function start(candidate: Candidate, setup: Setup): Promise<Running> {
-  const { title, path, verifies } = candidate
-  const free = await freePort()
-  const command = await candidate.command(setup, free)
-  const port = command === undefined ? setup.upstream.port : free
-  const child = command && launch(0, command)
-  await eventually(`${title} serves`, async () => (await statusOf(port, path, setup.token)) === 200, 15_000)
-  const forged = await statusOf(port, path, setup.forged)
-  if (verifies !== (forged === 401)) throw new Error(`${title} answers ${forged} to a forged token`)
-  const pid = child?.pid
-  const request = { url: `http://127.0.0.1:${port}${path}`, token: setup.token }
-  return { candidate, pid, request, startMemory: pid === undefined ? 0 : memory(pid).now, loads: [], waits: [] }
-}
-
-async function measure(all: readonly Running[], upstreamPid: number): Promise<void> {
-  for (const one of all) await load(one.pid ?? upstreamPid, one.request, warmup, pinned)
-  for (let round = 1; round <= rounds; round += 1) {
-    for (const { candidate, pid, request, loads } of all) {
-      const measured = await load(pid ?? upstreamPid, request, seconds, pinned)
-      loads.push(measured)
-      say(`round ${round}: ${candidate.title}: ${Math.round(measured.rate)}/s, ${measured.cpu.toFixed(1)} µs`)
+/** Starts all that can take part; the others are left out with the reason. */
+async function startAll(chosen: readonly Candidate[], missing: ReadonlyMap<Program, string>, world: World) {
+  const running: Running[] = []
+  const skipped: string[] = []
+  for (const candidate of chosen) {
+    const lacking = candidate.needs?.map((name) => missing.get(name)).find((reason) => reason !== undefined)
+    const reason = lacking ?? (await candidate.missing?.(world, { listen: 1, probes: 2 }))
+    if (reason !== undefined) {
+      skipped.push(`${candidate.id} (${reason})`)
+      continue
     }
+    const one = await start(candidate, world, plan)
+    if (one.child?.pid !== undefined) children.pause(one.child.pid)
+    running.push(one)
+    say(`${candidate.id} serves`)
   }
-  for (let round = 1; round <= rounds; round += 1) {
-    for (const one of all.filter(({ candidate }) => candidate.waits)) {
-      const measured = await waits(one.request, seconds, pinned)
-      one.waits.push(measured)
-      say(
-        `latency ${round}: ${one.candidate.title}: p50 ${measured.p50.toFixed(0)} µs, p99 ${measured.p99.toFixed(0)} µs`,
-      )
-    }
-  }
+  return { running, skipped }
 }
 
-function resultOf({ candidate: { id, title }, pid, loads, waits, startMemory }: Running): Result {
-  const held = pid === undefined ? undefined : memory(pid)
-  return { id, title, loads, waits, memory: held && { start: startMemory, load: held.now, peak: held.peak } }
+async function measure(running: readonly Running[], world: World): Promise<Measured> {
+  const paced = running.filter(({ candidate }) => candidate.paced === true)
+  const steps = running.length * (1 + plan.rounds) + paced.length * plan.paced.rounds * plan.paced.rates.length
+  const others = isFull ? otherScripts() : []
+  const progress = startProgress(steps, say)
+  const rounds = takeRounds(world, plan, progress)
+  for (const one of running) await rounds.warmUp(one)
+  for (let round = 1; round <= plan.rounds; round += 1) for (const one of running) await rounds.load(one, round)
+  for (const rate of plan.paced.rates)
+    for (let round = 1; round <= plan.paced.rounds; round += 1) for (const one of paced) await rounds.pace(one, rate)
+  const results = []
+  for (const one of running) results.push(await rounds.resultOf(one))
+  for (const { child } of running) if (child !== undefined) await children.end(child)
+  if (isFull) say('memory of many tokens')
+  const remembered = isFull ? await remember(world, plan, MANY) : undefined
+  const elsewhere: Record<string, unknown> = {}
+  for (const script of others) {
+    say(`npm run ${script}`)
+    elsewhere[script] = await runOther(children, folder, script)
+  }
+  return { results, remembered, elsewhere }
+}
+
+function keep(run: Run): void {
+  const text = report(run)
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(run, null, 1)}\n`)
+  if (!isFull) {
+    process.stdout.write(text)
+    return
+  }
+  writeFileSync(join(BENCH, 'RESULTS.md'), text)
+  mkdirSync(join(BENCH, 'plots'), { recursive: true })
+  for (const [name, drawn] of Object.entries(plots(run))) writeFileSync(join(BENCH, 'plots', name), drawn)
+  for (const { what, limit, figure, verdict } of bars.map((bar) => judge(bar, run.measured)))
+    say(`${what}: ${figure} (${limit}), ${verdict}`)
 }
 
 async function main(): Promise<void> {
-  const needed = ['nginx', 'wrk'].flatMap((program) => lacks(program) ?? [])
-  if (needed.length > 0) throw new Error(needed.join('; '))
-  const setup = await prepare(folder)
-  const upstream = launch(1, ['nginx', '-c', nginxFile(setup, setup.upstream.port)])
-  const chosen = options.only?.split(',')
-  const skipped: string[] = []
-  const busy = loadavg()[0] ?? Number.NaN
-
-  const running: Running[] = []
-  for (const candidate of candidates) {
-    if (chosen !== undefined && !chosen.includes(candidate.id)) continue
-    const missing = candidate.missing?.()
-    if (missing === undefined) running.push(await start(candidate, setup))
-    else skipped.push(`${candidate.title} (${missing})`)
-  }
-  say(`${running.map(({ candidate }) => candidate.id).join(', ')}; load average ${busy.toFixed(2)}`)
-  await measure(running, upstream.pid ?? 0)
-
-  const results = running.map(resultOf)
-  const text = report({ seconds, rounds, pinned: isPinned, results, skipped, busy })
-  if (options.quick || chosen !== undefined) process.stdout.write(text)
-  else writeFileSync(join(import.meta.dirname, '../RESULTS.md'), text)
-  for (const { title, loads } of results) say(`${median(loads.map(({ cpu }) => cpu)).toFixed(1)} µs  ${title}`)
+  const chosen = choose(candidates, options)
+  const needed = new Set<Program>(['nginx', 'wrk', ...chosen.flatMap(({ needs = [] }) => needs)])
+  const missing = install([...needed], say)
+  const reason = missing.get('nginx') ?? missing.get('wrk')
+  if (reason !== undefined) throw new Error(reason)
+  const before = loadavg()[0] ?? Number.NaN
+  world = await makeWorld(folder, children)
+  const { running, skipped } = await startAll(chosen, missing, world)
+  for (const one of skipped) say(`left out: ${one}`)
+  const measured = await measure(running, world)
+  const busy = [before, loadavg()[0] ?? Number.NaN] as const
+  keep({ plan, measured, circumstances: circumstances(), skipped, busy })
 }
 
 async function cleanUp(): Promise<void> {
-  await Promise.all(children.map(kill))
+  await children.endAll()
+  await world?.stop()
   rmSync(folder, { recursive: true, force: true })
 }
 
+let world: World | undefined
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void cleanUp().then(() => process.exit(1)))
+  process.once(signal, () => void cleanUp().finally(() => process.exit(1)))
 try {
   await main()
 } finally {

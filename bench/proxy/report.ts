@@ -1,159 +1,122 @@
 /**
- * The report: `bench/RESULTS.md`.
+ * The report: `bench/RESULTS.md`, and the plots it shows.
  *
  * @module
  */
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { cpus, loadavg, release, totalmem } from 'node:os'
-import { join } from 'node:path'
-
-import type { Load, Waits } from './measure.ts'
-
-/** What was measured of one candidate. */
-export interface Result {
-  readonly id: string
-  readonly title: string
-  readonly loads: readonly Load[]
-  readonly waits: readonly Waits[]
-  /** MiB: after the start, after the last round, and at most. */
-  readonly memory: { readonly start: number; readonly load: number; readonly peak: number } | undefined
-}
+import { plotBars, plotLines } from '../plot.ts'
+import { bars, judge } from './bars.ts'
+import type { Plan } from './candidate.ts'
+import type { Circumstances } from './circumstances.ts'
+import { cpuOf, type Measured, type Result } from './result.ts'
+import { median, spread } from './statistics.ts'
+import { barsTable, layerTable, loadTables, waitTable } from './tables.ts'
 
 export interface Run {
-  readonly seconds: number
-  readonly rounds: number
-  readonly pinned: boolean
-  readonly results: readonly Result[]
+  readonly plan: Plan
+  readonly measured: Measured
+  readonly circumstances: Circumstances
+  /** Candidates that took no part, each with the reason. */
   readonly skipped: readonly string[]
-  /** Of the last minute, before the first round. */
-  readonly busy: number
+  /** Load average of the last minute, before and after. */
+  readonly busy: readonly [before: number, after: number]
 }
 
-const BUSY = 0.5 // load average before the first round, above which others share the two cores
+const BUSY = 0.5 // above which others shared the cores
+const WAITS = ['p50', 'p99', 'p999'] as const
+const waitNames = { p50: 'p50', p99: 'p99', p999: 'p99.9' } as const
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((one, other) => one - other)
-  const middle = Math.floor(sorted.length / 2)
-  return sorted.length % 2 === 1
-    ? (sorted[middle] ?? Number.NaN)
-    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
-}
+const intro = ({ plan }: Run) => [
+  'Written by `npm run bench`. Every candidate runs in turn, and again: what drifts on the machine meets all of them.',
+  `${plan.rounds} rounds of ${plan.seconds} s, medians, least and most; ratios are taken round by round, and their median is told.`,
+  'CPU is user and system time of all processes and threads of the proxy over the requests that were answered.',
+  'The upstream is nginx on loopback, answering a few bytes from memory over connections that are kept; the load is',
+  '`wrk -t1 -c64` unless told otherwise. Who is not being measured is stopped (SIGSTOP). One process or thread each.',
+  '',
+  'What each does: nginx, http-proxy-3, @fastify/http-proxy and the relay check nothing and write no log.',
+  'HAProxy verifies the signature of every token anew, and reads `alg`, `iss`, `aud`, `exp` and `sub`; with a log and a limit only where it says so.',
+  'Heimdall runs as in production, `node src/main.ts serve`: a hundred routes, token, permission and a limit per subject checked, ten',
+  'headers of identity and provenance made, metrics on, one access line per request into a pipe that is read. It remembers the',
+  'tokens it has verified, so a token seen before costs it no signature; "every token a new one" stands beside for that reason.',
+]
 
-const cpuOf = (result: Result | undefined): number => median(result?.loads.map((one) => one.cpu) ?? [])
+const pacing = ({ plan }: Run) => [
+  `Requests are due at fixed moments whether or not earlier ones were answered (\`loads/pace.ts\`, a process of its own on the core of the load);`,
+  'each waits from the moment it was due, those that found no free connection or were never answered included, and so does what the',
+  `generator itself is late, at every candidate alike. Medians of ${plan.paced.rounds} rounds of ${plan.paced.seconds} s, exact percentiles.`,
+  '"403 for want of a permission" is answered by the gateway itself: token, limit and permission are checked, and no upstream is asked.',
+]
+
+const stores = [
+  'A value of the directory is believed for five seconds, in memory and in Redis, from the moment it was read. "From Redis" are sessions that',
+  'this gateway knew, has no longer, and another gateway has read meanwhile. Who was never met is asked of Postgres, past Redis',
+  '(`DECISIONS.md`, 22). What the gateways themselves counted:',
+]
 
 /** Writes the run down. */
 export function report(run: Run): string {
-  const { results, skipped, rounds, seconds } = run
+  const { results, remembered } = run.measured
+  const paced = results.filter((result) => Object.keys(result.paced).length > 0)
+  const layers = layerTable(results)
+  const [before, after] = run.busy
   return [
     '# Heimdall beside other proxies',
     '',
-    'Written by `npm run bench`. One run, one upstream (nginx on loopback, a small answer from memory, keep-alive);',
-    `\`wrk -t1 -c64\`, ${rounds} rounds of ${seconds} s in turn, medians. Every request brings the same RS256 token.`,
-    'CPU is user and system time of the proxy with all its threads over the requests that wrk counted.',
-    'Heimdall runs as in production, `node src/main.ts serve`: 100 routes, a permission and a limit per subject checked,',
-    'metrics on, one access line per request into a pipe that is read. The others write no log unless it is said.',
+    ...intro(run),
     '',
-    ...loadTable(results),
+    '## Bars',
     '',
-    ...ratios(results),
+    ...barsTable(bars.map((bar) => judge(bar, run.measured))),
     '',
-    `Latency at 1,000 requests/s (open loop, one each millisecond, \`pace.ts\`), medians of ${rounds} rounds of ${seconds} s:`,
+    '## CPU and memory',
     '',
-    ...waitTable(results),
+    '![CPU per request](plots/cpu.svg)',
     '',
-    ...(skipped.length === 0 ? [] : [`Left out: ${skipped.join('; ')}.`, '']),
-    ...(run.busy > BUSY ? ['**The machine was busy with other things: do not believe the latencies.**', ''] : []),
-    ...circumstances(run),
+    ...loadTables(results),
+    ...(layers.length === 0 ? [] : [...stores, '', ...layers, '']),
+    ...(remembered === undefined
+      ? []
+      : [
+          `${remembered.tokens.toLocaleString('en')} different tokens take RSS from ${remembered.before.toFixed(0)} to ${remembered.after.toFixed(0)} MiB.`,
+          '',
+        ]),
+    ...(paced.length === 0 ? [] : ['## Latency', '', ...pacing(run), '', '![p99 by rate](plots/p99.svg)', '']),
+    ...(paced.length === 0 ? [] : [...waitTable(paced), '']),
+    '## Circumstances',
+    '',
+    ...(before > BUSY ? ['**The machine was busy with other things: do not believe the latencies.**', ''] : []),
+    ...(run.skipped.length === 0 ? [] : [`Left out: ${run.skipped.join('; ')}.`, '']),
+    `${run.circumstances.date}, commit ${run.circumstances.commit}. ${run.circumstances.machine}; proxies on core ${run.circumstances.cores['proxy']},`,
+    `load, upstream and stores on ${run.circumstances.cores['load']}; load average ${before.toFixed(2)} before, ${after.toFixed(2)} after. ${run.circumstances.versions.join(', ')}.`,
     '',
   ].join('\n')
 }
 
-function loadTable(results: readonly Result[]): string[] {
-  const rows = results.map((result) => {
-    const { title, loads, memory } = result
-    const cpu =
-      result.id === 'direct' ? '–' : `**${cpuOf(result).toFixed(1)}** (${spread(loads.map((one) => one.cpu))})`
-    const held =
-      memory === undefined
-        ? '– | –'
-        : `${memory.start.toFixed(0)} | ${memory.load.toFixed(0)} (${memory.peak.toFixed(0)})`
-    return `| ${title} | ${Math.round(median(loads.map((one) => one.rate))).toLocaleString('en')} | ${cpu} | ${held} |`
+/** The plots of a run, by file name. */
+export function plots({ measured: { results }, plan }: Run): Readonly<Record<string, string>> {
+  const small = results.filter(({ memory, loads, group }) => memory && loads.length > 0 && !isOfBodies(group))
+  const cpu = small.map((result) => {
+    const [least, most] = spread(cpuOf(result))
+    const own = result.group !== 'proxies' || result.title.startsWith('Heimdall')
+    const label = result.group === 'proxies' ? result.title : `Heimdall: ${result.title}`
+    return { label, value: median(cpuOf(result)), least, most, own }
   })
-  return [
-    '| | requests/s | CPU µs per request (least–most) | RSS MiB at start | RSS MiB under load (peak) |',
-    '|---|--:|--:|--:|--:|',
-    ...rows,
-  ]
-}
-
-function spread(values: readonly number[]): string {
-  return `${Math.min(...values).toFixed(1)}–${Math.max(...values).toFixed(1)}`
-}
-
-/** Pairs of the same round are compared, since the machine's speed drifts. */
-function ratios(results: readonly Result[]): string[] {
-  const of = (id: string) => results.find((result) => result.id === id)
-  const own = of('heimdall')
-  const others = ['relay', 'fastify', 'haproxy-rs256', 'haproxy-rs256-log'].flatMap((id) => of(id) ?? [])
-  if (own === undefined || others.length === 0) return []
-  const told = others.map((other) => {
-    const pairs = own.loads.map((one, round) => one.cpu / (other.loads[round]?.cpu ?? Number.NaN))
-    return `${median(pairs).toFixed(2)} × ${other.title}`
-  })
-  return [`Heimdall's CPU per request, round by round: ${told.join('; ')}.`]
-}
-
-function waitTable(results: readonly Result[]): string[] {
-  const direct = results.find((result) => result.id === 'direct')
-  const [base50, base99] = [
-    median(direct?.waits.map((one) => one.p50) ?? []),
-    median(direct?.waits.map((one) => one.p99) ?? []),
-  ]
-  const rows = results
-    .filter(({ waits }) => waits.length > 0)
-    .map(({ id, title, waits }) => {
-      const [p50, p99] = [median(waits.map((one) => one.p50)), median(waits.map((one) => one.p99))]
-      const added = id === 'direct' ? '– | –' : `${(p50 - base50).toFixed(0)} | ${(p99 - base99).toFixed(0)}`
-      return `| ${title} | ${p50.toFixed(0)} | ${p99.toFixed(0)} | ${added} |`
-    })
-  return ['| | p50 µs | p99 µs | added p50 | added p99 |', '|---|--:|--:|--:|--:|', ...rows]
-}
-
-function circumstances({ pinned, busy }: Run): string[] {
-  const cores = cpus()
-  const gib = Math.round(totalmem() / 2 ** 30)
-  const peer = JSON.parse(readFileSync(join(import.meta.dirname, 'peers/package.json'), 'utf8')) as {
-    dependencies: Record<string, string>
+  const rates = plan.paced.rates.map((rate) => `${rate.toLocaleString('en')}/s`)
+  const lines = (at: (typeof WAITS)[number]) =>
+    results
+      .filter(({ paced }) => Object.keys(paced).length > 0)
+      .map(({ title, paced }) => ({ label: title, values: plan.paced.rates.map((rate) => medianOf(paced[rate], at)) }))
+  const waits = WAITS.map((at) => [
+    `${at}.svg`,
+    plotLines(`${waitNames[at]} in milliseconds, by requests per second`, rates, lines(at)),
+  ])
+  return {
+    'cpu.svg': plotBars('CPU per request, small answers (median; whiskers: least and most of the rounds)', 'µs', cpu),
+    ...(Object.fromEntries(waits) as Record<string, string>),
   }
-  const undici = JSON.parse(
-    readFileSync(join(import.meta.dirname, '../../node_modules/undici/package.json'), 'utf8'),
-  ) as {
-    version: string
-  }
-  const versions = [
-    `Node ${process.versions.node}`,
-    `undici ${undici.version}`,
-    ...Object.entries(peer.dependencies).map(([name, version]) => `${name} ${version}`),
-    first('nginx', ['-v'], /nginx\/[\d.]+/),
-    first('haproxy', ['-v'], /version [\d.]+/).replace('version', 'HAProxy'),
-    first('wrk', ['-v'], /\d+\.\d+\.\d+/).replace(/^/, 'wrk '),
-  ]
-  const commit = first('git', ['rev-parse', '--short', 'HEAD'], /\w+/)
-  const changed = first('git', ['status', '--porcelain', 'src'], /\w/) === '' ? '' : ' with changes'
-  const place = pinned ? 'proxy on one core, load and upstream on the other' : 'not pinned to cores'
-  return [
-    `${new Date().toISOString().slice(0, 10)}, commit ${commit}${changed}. ${cores.length} cores ${cores[0]?.model ?? ''}, ${gib} GiB, Linux ${release()}; ${place};`,
-    `load average ${busy.toFixed(2)} before, ${(loadavg()[0] ?? 0).toFixed(2)} after. ${versions.filter((one) => one !== '').join(', ')}.`,
-  ]
 }
 
-/** What a program says of itself; empty when it does not run. */
-function first(program: string, args: readonly string[], pattern: RegExp): string {
-  try {
-    const text = execFileSync('sh', ['-c', '"$0" "$@" 2>&1 || true', program, ...args], { encoding: 'utf8' })
-    return pattern.exec(text)?.[0] ?? ''
-  } catch {
-    return ''
-  }
+const isOfBodies = (group: Result['group']) => group === 'post' || group === 'big' || group === 'websocket'
+
+function medianOf(waits: Result['paced'][string] | undefined, at: (typeof WAITS)[number]): number | undefined {
+  return waits === undefined ? undefined : median(waits.map((one) => one[at])) / 1000
 }

@@ -1,0 +1,54 @@
+/**
+ * Starts a candidate, and makes sure that it does what its title says before anything is measured.
+ *
+ * @module
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ChildProcess } from 'node:child_process'
+
+import { eventually, steadyPort } from '../../test/support/processes.ts'
+import type { Candidate, Headers, Plan, Traffic } from './candidate.ts'
+import { statusOf, upgradeStatusOf } from './status.ts'
+import { memory, treeOf } from './usage.ts'
+import type { World } from './world.ts'
+
+const SETTLE = 500 // milliseconds after which the memory of the start is read
+const PATIENCE = 15_000
+
+/** A candidate that serves. */
+export interface Running {
+  readonly candidate: Candidate
+  readonly origin: string
+  /** Absent where the upstream itself is asked. */
+  readonly child: ChildProcess | undefined
+  /** Of Heimdall; nobody answers there elsewhere. */
+  readonly probes: string
+  readonly traffic: Traffic
+  /** MiB, before any load. */
+  readonly startMemory: number
+}
+
+/** Starts one and waits until it serves. @throws Error when it lets a bad credential through, or refuses a good one */
+export async function start(candidate: Candidate, world: World, plan: Plan): Promise<Running> {
+  const { title, place = 'proxy', patience = PATIENCE } = candidate
+  const ports = { listen: await steadyPort(), probes: await steadyPort() }
+  const command = await candidate.command(world, ports)
+  const traffic = await candidate.traffic(world, plan)
+  const child = typeof command === 'number' ? undefined : world.children.launch(place, command)
+  const origin = `http://127.0.0.1:${typeof command === 'number' ? command : ports.listen}`
+  const ask = (headers: Headers) =>
+    traffic.kind === 'echo' ? upgradeStatusOf(origin + traffic.path, headers) : statusOf(origin + traffic.path, headers)
+  const [good, right] = rightOf(traffic)
+  await eventually(`${title} serves`, async () => (await ask(good)) === right, patience)
+  const bad = candidate.bad === undefined ? undefined : await ask(candidate.bad(world))
+  if (bad !== undefined && bad !== 401) throw new Error(`${title} answers ${bad} to a bad credential`)
+  await sleep(SETTLE)
+  const startMemory = child?.pid === undefined ? 0 : memory(treeOf(child.pid)).now
+  return { candidate, origin, child, probes: `http://127.0.0.1:${ports.probes}`, traffic, startMemory }
+}
+
+/** A good request's headers, and the status of its answer. */
+function rightOf(traffic: Traffic): readonly [headers: Headers, status: number] {
+  if (traffic.kind === 'same') return [traffic.headers, traffic.status ?? 200]
+  return traffic.kind === 'echo' ? [traffic.headers, 101] : [{ [traffic.header]: traffic.sample }, 200]
+}
