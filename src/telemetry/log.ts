@@ -13,6 +13,7 @@ import { pino } from 'pino'
 
 import { escapeInvisible } from './json.ts'
 import type { Metrics } from './metrics.ts'
+import { PIPE_BUF, wholeLines } from './whole-lines.ts'
 
 /** What the rest of the code knows of a logger: pino's own shape, fields first. */
 export interface Logger {
@@ -44,6 +45,8 @@ export interface LoggerOptions {
   readonly batch?: number
   /** Bytes that may wait for a slow reader before lines are dropped. */
   readonly capacity?: number
+  /** Number of this process among those that write to one place; on every line then. */
+  readonly worker?: number | undefined
 }
 
 const FLUSH_EVERY = 500 // milliseconds: lines show up soon at low traffic too
@@ -51,21 +54,25 @@ const PATIENCE = 1000 // milliseconds a reader may pause at the end of the proce
 
 /** Makes the logger of a process. */
 export function createLogger(options: LoggerOptions): ProcessLogger {
+  const { level, worker } = options
   const sink = createSink(options)
-  const log = pino({ level: options.level, base: null, formatters: { level: (label) => ({ level: label }) } }, sink)
+  const base = worker === undefined ? null : { worker }
+  const line = worker === undefined ? sink.line : (json: string) => sink.line(`{"worker":${worker},${json.slice(1)}`)
+  const log = pino({ level, base, formatters: { level: (label) => ({ level: label }) } }, sink)
   return {
     debug: (fields, message) => log.debug(fields, message),
     info: (fields, message) => log.info(fields, message),
     warn: (fields, message) => log.warn(fields, message),
     error: (fields, message) => log.error(fields, message),
-    line: log.isLevelEnabled('info') ? sink.line : () => undefined,
+    line: log.isLevelEnabled('info') ? line : () => undefined,
     flush: sink.flush,
     close: sink.close,
   }
 }
 
 /** pino's buffered writer, with an end to every wait. */
-function createSink({ fd = 1, metrics, batch = 16 * 1024, capacity = 1024 * 1024 }: LoggerOptions) {
+function createSink({ fd = 1, metrics, batch = 16 * 1024, capacity = 1024 * 1024, worker }: LoggerOptions) {
+  const among = worker !== undefined // other processes write there too
   let gone = false // the reader, or the destination
   let waitingSince: number | undefined
   const stalled = () => waitingSince !== undefined && performance.now() - waitingSince > PATIENCE
@@ -73,7 +80,7 @@ function createSink({ fd = 1, metrics, batch = 16 * 1024, capacity = 1024 * 1024
     fd: withoutWaiting(fd),
     sync: false,
     minLength: batch,
-    maxWrite: 4 * batch,
+    maxWrite: among ? PIPE_BUF : 4 * batch,
     maxLength: capacity,
     retryEAGAIN: () => !stalled(), // later it is tried with the next batch
   })
@@ -86,7 +93,7 @@ function createSink({ fd = 1, metrics, batch = 16 * 1024, capacity = 1024 * 1024
     if (gone) dropped(lines)
     else if (lines !== '') {
       waitingSince ??= performance.now()
-      destination.write(lines)
+      for (const piece of among ? wholeLines(lines) : [lines]) destination.write(piece)
     }
   }
   const dropped = (lines: string) => metrics.logDropped.inc(lines.split('\n').length - 1)

@@ -22,6 +22,9 @@ export function createMetrics() {
     new Counter<L>({ name, help, labelNames, registers })
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Gauge<L>({ name, help, labelNames, registers })
+  /** A gauge of which the highest counts when several workers have one; of all others, and of counters, the sum. */
+  const peak = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge<L>({ name, help, labelNames, registers, aggregator: 'max' })
   const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Histogram<L>({ name, help, labelNames, buckets: durations, registers })
 
@@ -49,17 +52,17 @@ export function createMetrics() {
     tunnels: gauge('heimdall_tunnels_open', 'How many upgraded connections are open now.'),
     tunnelsClosed: counter('heimdall_tunnels_closed_total', 'Why upgraded connections ended.', ['reason']),
     connectionsOpen: gauge('heimdall_connections_open', 'How many connections of clients are open now.'),
-    overloadState: gauge('heimdall_overload_state', 'Whether too much is asked of the gateway (1), by reason.', [
+    overloadState: peak('heimdall_overload_state', 'Whether too much is asked of the gateway (1), by reason.', [
       'reason',
     ]),
     overloadShed: counter('heimdall_overload_shed_total', 'How many requests were refused because of it, by reason.', [
       'reason',
     ]),
     inFlightAllowed: gauge('heimdall_requests_in_flight_allowed', 'How many requests may be worked on at once now.'),
-    memoryUsed: gauge('heimdall_memory_used_ratio', 'Which share of what may be used is used (heap or resident).', [
+    memoryUsed: peak('heimdall_memory_used_ratio', 'Which share of what may be used is used (heap or resident).', [
       'kind',
     ]),
-    eventLoopLag: gauge('heimdall_event_loop_lag_seconds', 'How late the event loop last was.'),
+    eventLoopLag: peak('heimdall_event_loop_lag_seconds', 'How late the event loop last was.'),
     shadowDenials: counter('heimdall_shadow_denials_total', 'What routes in shadow mode would have refused.', [
       'route',
       'outcome',
@@ -86,7 +89,7 @@ export function createMetrics() {
     storeErrors: counter('heimdall_store_errors_total', 'How often a store failed or did not answer in time.', [
       'store',
     ]),
-    breakerState: gauge('heimdall_breaker_state', 'Whether a breaker is closed (0), half open (1) or open (2).', [
+    breakerState: peak('heimdall_breaker_state', 'Whether a breaker is closed (0), half open (1) or open (2).', [
       'breaker',
     ]),
     breakerChanges: counter('heimdall_breaker_changes_total', 'How often breakers changed, by new state.', [
@@ -100,7 +103,7 @@ export function createMetrics() {
       ['limit', 'decision', 'store'],
     ),
     limitKeys: gauge('heimdall_limit_keys', 'How many counters the limits hold in memory.'),
-    limitFallback: gauge(
+    limitFallback: peak(
       'heimdall_limit_fallback',
       'Whether shared limits run on their fallback because Redis is away (1).',
     ),
@@ -118,10 +121,10 @@ export function createMetrics() {
     upstreamRetries: counter('heimdall_upstream_retries_total', 'How often a request was tried a second time.', [
       'upstream',
     ]),
-    upstreamEjected: gauge('heimdall_upstream_targets_ejected', 'How many targets are left out because they failed.', [
+    upstreamEjected: peak('heimdall_upstream_targets_ejected', 'How many targets are left out because they failed.', [
       'upstream',
     ]),
-    upstreamUnresolved: gauge(
+    upstreamUnresolved: peak(
       'heimdall_upstream_names_unresolved',
       'How many targets live on old addresses because their names cannot be resolved.',
       ['upstream'],
@@ -136,14 +139,14 @@ export function createMetrics() {
       'authenticator',
       'outcome',
     ]),
-    keySetKeys: gauge('heimdall_keyset_keys', 'How many usable keys an issuer has.', ['authenticator']),
+    keySetKeys: peak('heimdall_keyset_keys', 'How many usable keys an issuer has.', ['authenticator']),
     keySetRefused: counter('heimdall_keyset_keys_refused_total', 'How many keys were refused as weak or unfit.', [
       'authenticator',
       'reason',
     ]),
-    keySetAge: gauge('heimdall_keyset_age_seconds', 'How old the keys in use are.', ['authenticator']),
+    keySetAge: peak('heimdall_keyset_age_seconds', 'How old the keys in use are.', ['authenticator']),
 
-    configGeneration: gauge('heimdall_config_generation', 'How many files have been put in force since the start.'),
+    configGeneration: peak('heimdall_config_generation', 'How many files have been put in force since the start.'),
     configReloads: counter('heimdall_config_reloads_total', 'How reloads of the file ended (applied or refused).', [
       'outcome',
     ]),
@@ -151,5 +154,26 @@ export function createMetrics() {
       'heimdall_log_lines_dropped_total',
       'How many log lines were dropped because the reader stalled.',
     ),
+  }
+}
+
+export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>
+
+/** Adds what the process that keeps several workers knows of them. */
+export function createWorkerMetrics(registry: Registry) {
+  const registers = [registry]
+  return {
+    workers: new Gauge({ name: 'heimdall_workers', help: 'How many workers serve clients now.', registers }),
+    workerStarts: new Counter({
+      name: 'heimdall_worker_starts_total',
+      help: 'How many workers were started, the first ones included.',
+      registers,
+    }),
+    workerDeaths: new Counter({
+      name: 'heimdall_worker_deaths_total',
+      help: 'How many workers ended without being told to, by how (a signal, a code, or what was done about it).',
+      labelNames: ['cause'],
+      registers,
+    }),
   }
 }

@@ -36,7 +36,9 @@ export function addProcessMetrics(registry: Registry): void {
   const registers = [registry]
   for (const [name, help, read] of gauges) {
     if (read() === undefined) continue
-    const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read() ?? Number.NaN) })
+    const aggregator = name === 'process_start_time_seconds' ? 'min' : 'sum' // when several workers have one
+    const collect = () => gauge.set(read() ?? Number.NaN)
+    const gauge: Gauge = new Gauge({ name, help, registers, aggregator, collect })
   }
   const cpu: Counter = new Counter({
     name: 'process_cpu_seconds_total',
