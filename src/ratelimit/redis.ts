@@ -11,8 +11,8 @@ import type { Counter } from './counter.ts'
 import { windowScript } from './script.ts'
 import type { Quota, Taken } from './window.ts'
 
-/** Windows in one command: about a millisecond of Redis's time. */
-const MOST_WINDOWS = 64
+/** Windows in one command: at most a millisecond of Redis's time. */
+const MOST_WINDOWS = 32
 
 /** Makes the function that makes the counter of a limit, `id` its name in Redis. */
 export function redisCounters(redis: Pick<RedisStore, 'client' | 'run'>) {

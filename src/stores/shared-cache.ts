@@ -3,36 +3,39 @@
  *
  * @module
  */
-import type { SharedCache } from '#cache/shared.ts'
+import type { SharedCache, SharedRead } from '#cache/shared.ts'
 
+import { redisScript } from './redis-script.ts'
 import type { RedisStore } from './redis.ts'
+
+const MOST_VALUES = 32 // in one command: usually 16 kB, at most 2 MB
 
 /**
  * A value, what is left of its life, and the time: no other value may slip in between. A transaction would do as well,
  * but Redis takes on none when it is out of memory. What is no text at all is read as an empty one: unusable.
  */
 const readScript = `
-local value = redis.pcall('GET', KEYS[1])
-if type(value) == 'table' then value = '' end
 local time = redis.call('TIME')
-return {value, redis.call('PTTL', KEYS[1]), time[1], time[2]}
+local clock = time[1] * 1000 + math.floor(time[2] / 1000)
+local answers = {}
+for index, key in ipairs(KEYS) do
+  local value = redis.pcall('GET', key)
+  if type(value) == 'table' then value = '' end
+  local last = 3 * index
+  answers[last - 2], answers[last - 1], answers[last] = value, redis.call('PTTL', key), clock
+end
+return answers
 `
 
 /** Makes the shared cache (L2) of a Redis. */
 export function createSharedCache(redis: RedisStore): SharedCache {
+  const readOne = redisScript(redis, { query: 'cache_read', lua: readScript, width: 3, most: MOST_VALUES, read })
+
   return {
     get down() {
       return redis.down
     },
-    read: (key) =>
-      redis.run('cache_read', async (client) => {
-        const answer = await client.eval(readScript, 1, key)
-        const [value, remaining, seconds, microseconds] = Array.isArray(answer) ? (answer as unknown[]) : []
-        const clock = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
-        if (!Number.isSafeInteger(clock) || typeof remaining !== 'number')
-          throw new TypeError('not the answer of Redis')
-        return { value: typeof value === 'string' ? value : undefined, remaining, clock }
-      }),
+    read: (key) => readOne(key, ''),
     write: (key, value, end) =>
       redis.run('cache_write', async (client) => {
         await client.set(key, value, 'PXAT', Math.floor(end))
@@ -42,4 +45,14 @@ export function createSharedCache(redis: RedisStore): SharedCache {
         await client.del(key)
       }),
   }
+}
+
+function read(values: readonly unknown[], from: number): SharedRead {
+  const [value, remaining, clock] = values.slice(from, from + 3)
+  if (!isWhole(remaining) || !isWhole(clock)) throw new TypeError('not the answer of Redis')
+  return { value: typeof value === 'string' ? value : undefined, remaining, clock }
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value)
 }
