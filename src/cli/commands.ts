@@ -16,6 +16,7 @@ const loaders: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['migrate', async () => (await import('./commands/migrate.ts')).migrate],
   ['key', async () => (await import('./commands/key.ts')).key],
   ['health', async () => (await import('./commands/health.ts')).health],
+  ['profile', async () => (await import('./commands/profile.ts')).profile],
   ['probe', async () => (await import('./commands/probe.ts')).probe],
   ['version', async () => (await import('./commands/version.ts')).version],
 ])

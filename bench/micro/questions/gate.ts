@@ -38,7 +38,7 @@ function gateOf(routes: number) {
     { ...loaded.config, routes: [open, ...services] },
     {
       authn: { clock: Date.now, keySets: issuer().keySets, lookups: undefined, metrics, log: silent },
-      limits: createLimiters({ metrics, log: silent }),
+      limits: createLimiters({ metrics }),
       badCredentials: createBadCredentials({ metrics, log: silent }),
     },
   )

@@ -3,7 +3,6 @@ import { limitSchema } from '#ratelimit/limit.ts'
 import { admitLimits } from '#ratelimit/admit.ts'
 import { createLimiters } from '#ratelimit/limiters.ts'
 import { newEvidence } from '#request/evidence.ts'
-import { silent } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 
 import { subject, type Question } from '../question.ts'
@@ -14,7 +13,7 @@ function limits(name: string, asks: string, by: readonly (readonly string[])[]):
     name: `ratelimit/${name}`,
     asks,
     prepare() {
-      const limiters = createLimiters({ metrics: createMetrics(), log: silent })
+      const limiters = createLimiters({ metrics: createMetrics() })
       const named = by.map((by, index) => ({
         ...limitSchema.parse({ allow: '900000000/min', by }),
         name: `limit-${index}`,

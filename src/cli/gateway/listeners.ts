@@ -20,6 +20,7 @@ import type { Address } from '#values/network.ts'
 import { createAdmin } from './admin.ts'
 import { keysComponent } from './keys-component.ts'
 import { createLimits, guardListener, meansOfProcess, overloadComponent } from './overload.ts'
+import { profileThis } from './profiler.ts'
 import type { Stores } from './stores.ts'
 import type { Versions } from './versions.ts'
 
@@ -74,7 +75,10 @@ export function createListeners(config: Config, deps: ListenersDeps): Listeners 
   const components = [...own, ...stores.components]
   const health = createHealth({ components, registry: metrics.registry })
   const probes = createHttpServer({ log, metrics }, { request: health })
-  const admin = createHttpServer({ log, metrics }, { request: createAdmin(deps.path, versions) })
+  const admin = createHttpServer(
+    { log, metrics },
+    { request: createAdmin({ path: deps.path, versions, profile: profileThis, log }) },
+  )
 
   return {
     drain,
