@@ -28,9 +28,9 @@ export interface Quota {
 /** The requests that passed; `firsts` and `sizes` are the columns of one list, oldest entry first. */
 export interface Window {
   /** When the first request of each entry passed, in microseconds. */
-  readonly firsts: number[]
+  firsts: number[]
   /** Requests per entry, at least 1. */
-  readonly sizes: number[]
+  sizes: number[]
   total: number
 }
 
@@ -115,12 +115,16 @@ function add(window: Window, most: number, at: number): void {
   const last = window.sizes.length - 1
   const size = window.sizes[last] ?? most
   window.total += 1
-  if (size < most) {
+  if (last === -1) {
+    // Most windows have one entry, and an array that something is pushed to makes room for seventeen.
+    window.firsts = [at]
+    window.sizes = [1]
+  } else if (size < most) {
     window.sizes[last] = size + 1
-    return
+  } else {
+    window.firsts.push(at)
+    window.sizes.push(1)
   }
-  window.firsts.push(at)
-  window.sizes.push(1)
 }
 
 function waitOf(window: Window, quota: Quota, now: number): number {
