@@ -9,10 +9,11 @@ import { redisScript } from './redis-script.ts'
 import type { RedisStore } from './redis.ts'
 
 const MOST_VALUES = 32 // in one command: usually 16 kB, at most 2 MB
+const LONGEST = 65_536 // bytes; nobody would believe more, and everybody who asked along would wait for it
 
 /**
  * A value, what is left of its life, and the time: no other value may slip in between. A transaction would do as well,
- * but Redis takes on none when it is out of memory. What is no text at all is read as an empty one: unusable.
+ * but Redis takes on none when it is out of memory. What is no text at all, or too long, is read as an empty one: unusable.
  */
 const readScript = `
 local time = redis.call('TIME')
@@ -20,7 +21,7 @@ local clock = time[1] * 1000 + math.floor(time[2] / 1000)
 local answers = {}
 for index, key in ipairs(KEYS) do
   local value = redis.pcall('GET', key)
-  if type(value) == 'table' then value = '' end
+  if type(value) == 'table' or value and #value > ${LONGEST} then value = '' end
   local last = 3 * index
   answers[last - 2], answers[last - 1], answers[last] = value, redis.call('PTTL', key), clock
 end

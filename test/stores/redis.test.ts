@@ -234,6 +234,14 @@ suite('createSharedCache', { skip: noRedis }, () => {
     assert.equal((await cache.read('k')).value, '')
   })
 
+  test('fetches nothing that is too long to be believed', async () => {
+    const cache = createSharedCache(store)
+    await redis.client.set('k', 'x'.repeat(65_537))
+    assert.equal((await cache.read('k')).value, '')
+    await redis.client.set('k', 'x'.repeat(65_536))
+    assert.equal((await cache.read('k')).value?.length, 65_536)
+  })
+
   test('survives a server that speaks something else', async () => {
     const sockets = new Set<Socket>()
     const server = createServer((socket) => {
