@@ -20,7 +20,8 @@ import { headersOf } from '#identity/options.ts'
 import { managedNames, responseDrops } from '#identity/managed.ts'
 import { admitLimits, type LimitDeps } from '#ratelimit/admit.ts'
 import { beforeIdentity } from '#ratelimit/limit.ts'
-import { inNetworks } from '#request/client-address.ts'
+import { inNetworks, type AddressTest } from '#request/client-address.ts'
+import { perSpelling } from '#request/fields.ts'
 import { compileCors } from '#routing/cors.ts'
 import { originAllowed } from '#routing/origin.ts'
 import { compileRewrite } from '#routing/rewrite.ts'
@@ -69,7 +70,12 @@ export function compileGate(config: Config, deps: GateDeps): Gate {
   )
   const dropsResponseHeader = responseDrops(isManaged)
   const askerFor = deps.badCredentials.askers(config.bad_credentials)
-  return { table, isTrusted: inNetworks(config.trusted_proxies), askerFor, routes, dropsResponseHeader }
+  return { table, isTrusted: trustedProxies(config), askerFor, routes, dropsResponseHeader }
+}
+
+/** The same few proxies bring all requests, and each is asked about twice: a list of networks takes half a microsecond. */
+function trustedProxies({ trusted_proxies: cidrs }: Config): AddressTest {
+  return cidrs.length === 0 ? inNetworks(cidrs) : perSpelling(inNetworks(cidrs))
 }
 
 function compileRoute(

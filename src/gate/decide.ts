@@ -35,7 +35,8 @@ export interface Rules {
   readonly askerFor: AskerFor
 }
 
-type Stage = (flight: Flight) => Eventually<Verdict<unknown>>
+/** Undefined where the route has no such stage: then no time is measured either, for a look at the clock costs more than most stages. */
+type Stage = (flight: Flight) => Eventually<Verdict<unknown>> | undefined
 
 /** The line after matching; its order is a contract, and `stages` in request/evidence.ts names its members (after `match`). */
 const line: readonly Stage[] = [admitClient, limitBeforeIdentity, authenticate, authorize, limitAfterIdentity, identify]
@@ -55,7 +56,8 @@ export function decide(rules: Rules, raw: RawRequest): Eventually<Decision> {
   const answer = ownAnswer(rules.table, request, evidence)
   if (answer !== undefined) return answer
   const matched = match(rules.table, request)
-  evidence.timings[0] = performance.now() - started
+  const ended = performance.now()
+  evidence.timings[0] = ended - started
   if (matched.kind === 'deny') return { kind: 'refuse', deny: matched, route: undefined, request, evidence }
 
   const { route, params } = matched.value
@@ -74,18 +76,24 @@ export function decide(rules: Rules, raw: RawRequest): Eventually<Decision> {
     permit: undefined,
     fields: [],
   }
-  return walk(flight, 0)
+  return walk(flight, 0, ended)
 }
 
-/** Walks the line from one stage on; a promise is waited for, anything else goes on at once. */
-function walk(flight: Flight, from: number): Eventually<Decision> {
-  let began = performance.now()
+/**
+ * Walks the line from one stage on; a promise is waited for, anything else goes on at once.
+ *
+ * @param now `performance.now()`
+ */
+function walk(flight: Flight, from: number, now: number): Eventually<Decision> {
+  let began = now
   for (let index = from; index < line.length; index += 1) {
-    const verdict = line[index]?.(flight) ?? passed
+    const verdict = line[index]?.(flight)
+    if (verdict === undefined) continue
     if (verdict instanceof Promise) {
       return verdict.then((settled) => {
-        flight.evidence.timings[index + 1] = performance.now() - began
-        return settled.kind === 'deny' ? refused(flight, settled) : walk(flight, index + 1)
+        const ended = performance.now()
+        flight.evidence.timings[index + 1] = ended - began
+        return settled.kind === 'deny' ? refused(flight, settled) : walk(flight, index + 1, ended)
       })
     }
     const ended = performance.now()
@@ -96,17 +104,18 @@ function walk(flight: Flight, from: number): Eventually<Decision> {
   return permitted(flight)
 }
 
-function admitClient({ client, route }: Flight): Verdict<unknown> {
-  if (route.admitsClient === undefined || route.admitsClient(client)) return passed
-  return deny('client_denied', `client ${client}`)
+function admitClient({ client, route }: Flight): Verdict<unknown> | undefined {
+  if (route.admitsClient === undefined) return undefined
+  return route.admitsClient(client) ? passed : deny('client_denied', `client ${client}`)
 }
 
-function limitBeforeIdentity(flight: Flight): Eventually<Verdict<unknown>> {
-  return flight.route.limitBefore?.(limitSubject(flight), flight.evidence) ?? passed
+function limitBeforeIdentity(flight: Flight): Eventually<Verdict<unknown>> | undefined {
+  return flight.route.limitBefore?.(limitSubject(flight), flight.evidence)
 }
 
-function authenticate(flight: Flight): Eventually<Verdict<unknown>> {
+function authenticate(flight: Flight): Eventually<Verdict<unknown>> | undefined {
   const { route, request, evidence, asker } = flight
+  if (route.config.public) return undefined
   return andThen(route.authenticate(request, evidence, asker), (verdict): Verdict<unknown> => {
     if (verdict.kind === 'deny') {
       asker.charge(verdict.code)
@@ -123,8 +132,8 @@ function authorize(flight: Flight): Verdict<unknown> {
   return verdict
 }
 
-function limitAfterIdentity(flight: Flight): Eventually<Verdict<unknown>> {
-  return flight.route.limitAfter?.(limitSubject(flight), flight.evidence) ?? passed
+function limitAfterIdentity(flight: Flight): Eventually<Verdict<unknown>> | undefined {
+  return flight.route.limitAfter?.(limitSubject(flight), flight.evidence)
 }
 
 function identify(flight: Flight): Verdict<unknown> {

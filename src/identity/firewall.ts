@@ -71,7 +71,7 @@ const harmless = /^(?:keep-alive|close)?$/i
 
 /** Collects what `Connection` lines name (RFC 9110 §7.6.1). */
 function withTokens(named: Set<string> | undefined, value: string): Set<string> | undefined {
-  if (harmless.test(value)) return named
+  if (value === 'keep-alive' || harmless.test(value)) return named
   const tokens = named ?? new Set()
   for (const token of value.split(',')) tokens.add(token.trim().toLowerCase())
   return tokens
@@ -83,6 +83,10 @@ function withoutNamed(pairs: readonly string[], named: ReadonlySet<string>): str
 
 /** Takes the pairs of some cookies out of a `Cookie` header; every other byte stays, and nothing when no pair does. */
 function pushCookies(going: string[], name: string, header: string, cookies: readonly string[]): void {
+  if (!cookies.some((cookie) => header.includes(cookie))) {
+    going.push(name, header)
+    return
+  }
   const pairs = header.split(';')
   const others = pairs.filter((pair) => !cookies.some((cookie) => isPairOf(cookie, pair)))
   if (others.length === pairs.length) going.push(name, header)

@@ -10,6 +10,7 @@ import { isIP } from 'node:net'
 
 import { isAuthority } from '#request/admit.ts'
 import { hopAddress, plainAddress } from '#request/client-address.ts'
+import { perSpelling } from '#request/fields.ts'
 import { headerValues, type Incoming } from '#request/incoming.ts'
 
 /** What the gateway knows of a request beside the request itself. */
@@ -34,20 +35,27 @@ const isPort = (text: string): boolean => /^[1-9]\d{0,4}$/.test(text) && Number(
 
 /** Appends the names and values in turn. */
 export function pushForwarded(pairs: string[], request: Incoming, context: ForwardContext): void {
-  const chain = context.trusted ? vouchedFor(request, context.client) : [context.client]
-  const { proto, host, port } = context.trusted ? toldOrigin(request) : ownOrigin(request)
-  const [first = '', ...proxies] = chain.map(node)
-  pairs.push('X-Forwarded-For', chain.join(', '), 'X-Forwarded-Proto', proto, 'X-Forwarded-Host', host)
-  pairs.push('X-Forwarded-Port', port, 'Forwarded', [`${first};host="${host}";proto=${proto}`, ...proxies].join(', '))
+  const { client, trusted } = context
+  const { proto, host, port } = trusted ? toldOrigin(request) : ownOrigin(request)
+  const proxies = trusted ? vouchedFor(request, client) : none
+  const origin = `${node(client)};host="${host}";proto=${proto}`
+  pairs.push('X-Forwarded-For', list(client, proxies), 'X-Forwarded-Proto', proto, 'X-Forwarded-Host', host)
+  pairs.push('X-Forwarded-Port', port, 'Forwarded', list(origin, proxies.map(node)))
 }
 
-/** The client and the trusted proxies after it, the peer last. */
+const none: readonly string[] = []
+
+function list(first: string, others: readonly string[]): string {
+  return others.length === 0 ? first : `${first}, ${others.join(', ')}`
+}
+
+/** The trusted proxies after the client, the peer last. */
 function vouchedFor(request: Incoming, client: string): readonly string[] {
   const peer = plainAddress(request.peer)
-  if (peer === client) return [peer]
+  if (peer === client) return none
   const hops = headerValues(request, 'x-forwarded-for').join(',').split(',')
   const chain = hops.map(hopAddress)
-  return [client, ...chain.slice(chain.lastIndexOf(client) + 1), peer]
+  return [...chain.slice(chain.lastIndexOf(client) + 1), peer]
 }
 
 function ownOrigin(request: Incoming): Origin {
@@ -76,7 +84,7 @@ function portOf(authority: string, proto: string): string {
 }
 
 /** RFC 7239 §6: IPv6 in brackets and quotes. A peer without an address is `unknown`. */
-function node(address: string): string {
+const node = perSpelling((address) => {
   if (isIP(address) === 0) return 'for=unknown'
   return address.includes(':') ? `for="[${address}]"` : `for=${address}`
-}
+})

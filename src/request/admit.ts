@@ -8,7 +8,7 @@
  */
 import { isIPv6 } from 'node:net'
 
-import { lowerName, singletons } from './fields.ts'
+import { lowerName, perSpelling, singletons } from './fields.ts'
 import type { Incoming, RawRequest } from './incoming.ts'
 import { parseTarget } from './target.ts'
 import { deny, pass, type Verdict } from './verdict.ts'
@@ -16,11 +16,15 @@ import { deny, pass, type Verdict } from './verdict.ts'
 const MOST_HEADERS = 100
 const Allow = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' // RFC 9110 §15.5.6; which of them depends on the route
 const hostPattern = /^(?:[\w-]+(?:\.[\w-]+)*\.?|\[([0-9a-f:.]+)\])(?::(\d{1,5}))?$/i
+const bodiless = pass(0)
 const lengthPattern = /^(?:0|[1-9]\d{0,14})$/ // 15 digits: a number still tells each length from the next
 
 interface Fields {
   readonly names: string[]
   readonly values: string[]
+  authority: string | undefined
+  coding: string | undefined
+  length: string | undefined
 }
 
 /**
@@ -34,10 +38,10 @@ export function admit(raw: RawRequest): Verdict<Incoming> {
   if (raw.method === 'TRACE' || raw.method === 'CONNECT') return deny('method_not_allowed', raw.method, { Allow })
   const fields = readFields(raw.headers)
   if (fields.kind === 'deny') return fields
-  const { names, values } = fields.value
+  const { names, values, authority } = fields.value
 
-  const authority = valueOf(fields.value, 'host')
-  if (authority === undefined || !isAuthority(authority)) return deny('host_invalid', 'missing or malformed Host')
+  const host = authority === undefined ? MALFORMED : hostOf(authority)
+  if (authority === undefined || host === MALFORMED) return deny('host_invalid', 'missing or malformed Host')
   const body = bodyLength(fields.value, raw.version)
   if (body.kind === 'deny') return body
   const target = parseTarget(raw.method, raw.url, authority)
@@ -47,7 +51,7 @@ export function admit(raw: RawRequest): Verdict<Incoming> {
     method: raw.method,
     target: target.value,
     authority,
-    host: hostname(authority),
+    host,
     names,
     values,
     raw: raw.headers,
@@ -60,26 +64,29 @@ export function admit(raw: RawRequest): Verdict<Incoming> {
 
 function readFields(headers: readonly string[]): Verdict<Fields> {
   if (headers.length > 2 * MOST_HEADERS) return deny('headers_too_large', `${headers.length / 2} headers`)
-  const names: string[] = []
-  const values: string[] = []
+  const fields: Fields = { names: [], values: [], authority: undefined, coding: undefined, length: undefined }
+  const { names, values } = fields
   for (let index = 0; index < headers.length; index += 2) {
     const name = lowerName(headers[index] ?? '')
-    if (singletons.has(name) && names.includes(name)) return deny('header_duplicate', name)
+    const value = headers[index + 1] ?? ''
+    if (singletons.has(name)) {
+      if (names.includes(name)) return deny('header_duplicate', name)
+      note(fields, name, value)
+    }
     names.push(name)
-    values.push(headers[index + 1] ?? '')
+    values.push(value)
   }
-  return pass({ names, values })
+  return pass(fields)
 }
 
-function valueOf(fields: Fields, name: string): string | undefined {
-  const index = fields.names.indexOf(name)
-  return index === -1 ? undefined : fields.values[index]
+function note(fields: Fields, name: string, value: string): void {
+  if (name === 'host') fields.authority = value
+  else if (name === 'transfer-encoding') fields.coding = value
+  else if (name === 'content-length') fields.length = value
 }
 
 /** RFC 9112 §6.3, without its tolerance: exactly `chunked`, or one canonical length, never both, no coding on HTTP/1.0. */
-function bodyLength(fields: Fields, version: string): Verdict<Incoming['body']> {
-  const coding = valueOf(fields, 'transfer-encoding')
-  const length = valueOf(fields, 'content-length')
+function bodyLength({ coding, length }: Fields, version: string): Verdict<Incoming['body']> {
   if (coding !== undefined) {
     if (length !== undefined) return deny('framing_invalid', 'both Content-Length and Transfer-Encoding')
     if (version === '1.0') return deny('framing_invalid', 'Transfer-Encoding on HTTP/1.0')
@@ -87,7 +94,7 @@ function bodyLength(fields: Fields, version: string): Verdict<Incoming['body']> 
       ? pass('chunked')
       : deny('framing_invalid', 'transfer coding other than chunked')
   }
-  if (length === undefined) return pass(0)
+  if (length === undefined) return bodiless
   return lengthPattern.test(length)
     ? pass(Number(length))
     : deny('framing_invalid', 'Content-Length is not a plain number')
@@ -98,6 +105,10 @@ export function isAuthority(text: string): boolean {
   const [whole, ipv6, port = '0'] = hostPattern.exec(text) ?? []
   return whole !== undefined && Number(port) <= 65_535 && (ipv6 === undefined || isIPv6(ipv6))
 }
+
+const MALFORMED = ''
+/** The host that an authority names; `MALFORMED` for what is none. A service has few names, so few are looked at twice. */
+const hostOf = perSpelling((authority) => (isAuthority(authority) ? hostname(authority) : MALFORMED))
 
 /** Takes port and trailing dot off and folds the case (RFC 3986 §3.2.2). */
 export function hostname(authority: string): string {

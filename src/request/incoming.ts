@@ -48,5 +48,8 @@ export function header(request: Incoming, name: string): string | undefined {
 
 /** Every value of a header, by its lower-case name. */
 export function headerValues(request: Incoming, name: string): string[] {
-  return request.values.filter((_, index) => request.names[index] === name)
+  const found: string[] = []
+  for (let index = request.names.indexOf(name); index !== -1; index = request.names.indexOf(name, index + 1))
+    found.push(request.values[index] ?? '')
+  return found
 }

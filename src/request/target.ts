@@ -28,7 +28,8 @@ export interface Target {
 /** `OPTIONS *` (RFC 9112 §3.2.4): about the gateway itself. */
 export const asterisk: Target = { origin: '*', path: '*', match: '*', query: '', encoded: [] }
 
-const plainPath = /^\/[\w\-.~!$&'()*+,=:@/]*$/
+/** Segments of ordinary characters, none empty but the last, none that begins with a dot. */
+const plainPath = /^(?=\/)(?:\/[\w\-~!$&'()*+,=:@][\w\-.~!$&'()*+,=:@]*)*\/?$/
 const visible = /^[\x21\x22\x24-\x7e]*$/ // all of visible ASCII but `#`
 const brokenEscape = /%(?![0-9a-f]{2})/i
 // Long ways of writing `.` and `/` in UTF-8, also broken ones, which some decoders take.
@@ -71,12 +72,12 @@ export function parseOrigin(origin: string): Verdict<Target> {
   const path = mark === -1 ? origin : origin.slice(0, mark)
   const query = mark === -1 ? '' : origin.slice(mark)
   if (query !== '' && !visible.test(query)) return deny('target_invalid', 'illegal character in query')
-  if (path.includes('//')) return deny('target_invalid', 'empty segment in path')
-  if (plainPath.test(path) && !path.includes('/.')) return pass({ origin, path, match: path, query, encoded: nothing })
+  if (plainPath.test(path)) return pass({ origin, path, match: path, query, encoded: nothing })
   return parseUnusualPath(origin, path, query)
 }
 
 function parseUnusualPath(origin: string, path: string, query: string): Verdict<Target> {
+  if (path.includes('//')) return deny('target_invalid', 'empty segment in path')
   if (!path.startsWith('/') || !visible.test(path)) return deny('target_invalid', 'illegal character in path')
   if (path.includes('\\')) return deny('target_invalid', 'backslash in path')
   if (brokenEscape.test(path)) return deny('target_invalid', 'broken escape in path')

@@ -33,7 +33,7 @@ export function routeMetrics(metrics: Metrics, route: string): RouteMetrics {
 }
 
 /** Binds the stage histogram; the inner function takes `timings` of an evidence, in milliseconds. */
-export function stageMetrics(metrics: Metrics): (timings: Float64Array) => void {
+export function stageMetrics(metrics: Metrics): (timings: readonly number[]) => void {
   const series = stages.map((stage) => metrics.stageDuration.of(stage))
 
   return (timings) => {

@@ -34,22 +34,24 @@ const MOST_MEMBERS = 32
 const NO_TRACE = '0'.repeat(32)
 const NO_SPAN = '0'.repeat(16)
 
-const pool = Buffer.alloc(4080) // a multiple of both lengths asked for below
-let used = pool.length
+const pool = Buffer.alloc(2040)
+/** The pool in hex. Small, since what is cut out of it keeps the whole of it: for a tunnel, as long as that lasts. */
+let digits = ''
+let used = 0
 
-/** Random hex digits, two per byte, from a pool that is filled for many requests at once. */
-function randomHex(bytes: 24 | 12): string {
-  if (used + bytes > pool.length) {
-    randomFillSync(pool)
+/** Random hex digits from a pool that is filled for many requests at once. */
+function randomHex(length: number): string {
+  if (used + length > digits.length) {
+    digits = randomFillSync(pool).toString('hex')
     used = 0
   }
-  used += bytes
-  return pool.toString('hex', used - bytes, used)
+  used += length
+  return digits.slice(used - length, used)
 }
 
 /** A new request id: 24 hex digits. */
 export function newRequestId(): string {
-  return randomHex(12)
+  return randomHex(24)
 }
 
 /**
@@ -67,8 +69,7 @@ export function requestId(request: Incoming, trusted: boolean): string {
  * the moment a gateway stands before them.
  */
 export function newTrace(): Trace {
-  const ids = randomHex(24)
-  return child(ids.slice(0, 32), undefined, ids.slice(32), true)
+  return child(randomHex(32), undefined, randomHex(16), true)
 }
 
 /**
@@ -79,7 +80,7 @@ export function newTrace(): Trace {
 export function traceFrom(request: Incoming, trusted: boolean): Trace {
   const parent = trusted ? parseTraceparent(single(request, 'traceparent')) : undefined
   if (parent === undefined) return newTrace()
-  const trace = child(parent.trace_id, parent.parent_id, randomHex(24).slice(32), parent.sampled)
+  const trace = child(parent.trace_id, parent.parent_id, randomHex(16), parent.sampled)
   return { ...trace, tracestate: parseTracestate(headerValues(request, 'tracestate')) }
 }
 

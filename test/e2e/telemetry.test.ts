@@ -216,16 +216,7 @@ routes:
     assert.match(String(trace), /^[0-9a-f]{32}$/)
     assert.equal(target, upstream.url)
     const durations = Object.entries(rest).filter(([name]) => name.endsWith('_ms'))
-    const stages = [
-      'cache_age',
-      'match',
-      'client',
-      'limits_before',
-      'authenticate',
-      'authorize',
-      'limits_after',
-      'identify',
-    ]
+    const stages = ['cache_age', 'match', 'authenticate', 'authorize', 'limits_after', 'identify']
     assert.deepEqual(
       durations.map(([name]) => name),
       [...stages, 'upstream', 'total'].map((name) => `${name}_ms`),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHook } from 'node:async_hooks'
 import { hash } from 'node:crypto'
 import { after, suite, test } from 'node:test'
 
@@ -128,13 +129,40 @@ suite('decide', () => {
     assert.equal(fields.includes(KEY), false)
   })
 
-  test('notes how long every stage took that ran, and none that did not', () => {
-    const done = permitted(now(gate(), request('GET', '/orders/1', { 'X-API-Key': KEY }))).evidence.timings
-    assert.equal(done.length, stages.length)
-    assert.ok(done.every((spent) => spent >= 0))
-    const cut = refused(now(gate(), request('GET', '/orders/1')), 'no_credentials').evidence.timings
-    const ran = stages.filter((_, index) => !Number.isNaN(cut[index] ?? Number.NaN))
-    assert.deepEqual(ran, ['match', 'client', 'limits_before', 'authenticate'])
+  test('notes how long every stage took that ran, and none that did not or that the route has not', () => {
+    const ran = ({ evidence: { timings } }: Decision) => stages.filter((_, index) => (timings[index] ?? NaN) >= 0)
+    const key = { 'X-API-Key': KEY }
+    const done = now(gate(), request('GET', '/orders/1', key))
+    assert.equal(done.evidence.timings.length, stages.length)
+    assert.deepEqual(ran(done), ['match', 'authenticate', 'authorize', 'identify'])
+    assert.deepEqual(ran(refused(now(gate(), request('GET', '/orders/1')), 'no_credentials')), [
+      'match',
+      'authenticate',
+    ])
+    const limited = ['match', 'authenticate', 'authorize', 'limits_after', 'identify']
+    assert.deepEqual(ran(now(gate(), request('GET', '/few', key))), limited)
+    assert.deepEqual(ran(now(gate(), request('GET', '/open/1'))), ['match', 'authorize', 'identify'])
+    const strangers = ['match', 'limits_before', 'authorize', 'identify']
+    assert.deepEqual(ran(now(gate(), request('GET', '/doorstep'))), strangers)
+    assert.deepEqual(ran(refused(now(gate(), request('GET', '/inside')), 'client_denied')), ['match', 'client'])
+  })
+
+  test('makes no promise for all that memory can decide', () => {
+    const rules = gate()
+    const promised: unknown[] = []
+    const hook = createHook({ init: (_id, type) => type === 'PROMISE' && promised.push(type) }).enable()
+    for (const raw of [
+      request('GET', '/open/1'),
+      request('GET', '/orders/1', { 'X-API-Key': KEY }),
+      request('GET', '/orders/1', { Cookie: `heimdall_session=${SESSION}` }),
+      request('GET', '/few', { 'X-API-Key': KEY }),
+      request('GET', '/orders/1'),
+      request('GET', '/nowhere'),
+      request('GET', '//'),
+    ])
+      void decide(rules, raw)
+    hook.disable()
+    assert.deepEqual(promised, [])
   })
 
   test('never falls back to a less specific path or to another method of it', () => {
