@@ -21,10 +21,12 @@ const DEADLINE = 450 // milliseconds, so that a caller has its answer within 500
  * which is left for `ready`. So nobody waits inside the pool, whose queue is not fair and takes a pause of ours for a failure.
  */
 const CALLS = 3
-const KEYS = 100 // sessions or API keys that one statement asks for
+const KEYS = 100 // sessions, API keys or identities that one statement asks for
 
 /** How many questions of a kind may wait: fewer of strangers, and of one client no more than a crowd behind it would ask. */
 const places = { all: 1000, strangers: 750, each: 250 }
+
+type Identity = readonly [issuer: string, subject: string]
 
 export interface SqlReads extends DirectoryReads {
   /** True when the database answers, for `/readyz`. */
@@ -64,19 +66,23 @@ export function createSqlReads(store: SqlStore, deps: Deps): SqlReads {
       },
     })
 
-  const grantsFor = createBatching<readonly [issuer: string, subject: string], GrantsRecord>({
+  const grantsFor = createBatching<Identity, GrantsRecord>({
     name: 'grants',
     calls: CALLS,
-    size: 1,
+    size: KEYS,
     patience: DEADLINE,
     places,
-    put: async (asked) => (await Promise.all(asked.map((one) => rowsOf('grants', grantsOf(...one))))).flat(),
+    put: (asked) => rowsOf('grants', grantsOf(asked)),
   })
 
   return {
     session: byKey('session', sessionsByDigest, ({ digest, ...record }) => [digest, record]),
     apiKey: byKey('api_key', apiKeysById, (key) => [key.id, { ...key, ...inOrder(key) }]),
     async grants(issuer, subject) {
+      if (`${issuer}${subject}`.includes('\0')) {
+        deps.metrics.storeErrors.inc({ store: store.kind })
+        throw new RangeError('a NUL, which no database holds: asked along with others, it would fail them all')
+      }
       const found = await grantsFor([issuer, subject])
       return { ...found, ...inOrder(found) }
     },
@@ -159,21 +165,28 @@ function apiKeysById(ids: readonly string[]): RawBuilder<ApiKeyRecord> {
     where key.id = any(${ids}::text[])`
 }
 
-/** An identity that the directory does not know has no grants, and is active. */
-function grantsOf(issuer: string, subject: string): RawBuilder<GrantsRecord> {
+/** In the order of the identities; one that the directory does not know has no grants, and is active. */
+function grantsOf(identities: readonly Identity[]): RawBuilder<GrantsRecord> {
+  const issuers = identities.map(([issuer]) => issuer)
+  const subjects = identities.map(([, subject]) => subject)
   return sql<GrantsRecord>`
-    with held as (
-      select kind, value from heimdall.grants where issuer = ${issuer} and subject = ${subject}
-    )
-    select
-      array(select value from held where kind = 'role') as roles,
+    select held.roles,
       array(
-        select value from held where kind = 'permission'
+        select value from heimdall.grants
+        where issuer = asked.issuer and subject = asked.subject and kind = 'permission'
         union
-        select permission from heimdall.role_permissions where role in (select value from held where kind = 'role')
+        select permission from heimdall.role_permissions where role = any(held.roles)
       ) as permissions,
       coalesce(
-        (select state = 'active' from heimdall.users where issuer = ${issuer} and id = ${subject}),
+        (select state = 'active' from heimdall.users where issuer = asked.issuer and id = asked.subject),
         true
-      ) as active`
+      ) as active
+    from unnest(${issuers}::text[], ${subjects}::text[]) with ordinality as asked(issuer, subject, place)
+    cross join lateral (
+      select array(
+        select value from heimdall.grants
+        where issuer = asked.issuer and subject = asked.subject and kind = 'role'
+      ) as roles
+    ) held
+    order by asked.place`
 }

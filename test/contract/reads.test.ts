@@ -203,6 +203,24 @@ function contract(name: string, skip: string | false, open: () => Promise<Opened
       assert.deepEqual((await reads.grants('i', 's')).permissions, [])
     })
 
+    test('answers a crowd of identities, each its own', async () => {
+      const subjects = Array.from({ length: 250 }, (_, index) => `crowd-${index}`)
+      for (const subject of subjects.slice(0, 20))
+        await grant(store.db, { issuer: 'i', subject }, { roles: ['user'], permissions: [`of:${subject}`] })
+      await upsertUser(store.db, { id: 'crowd-7', issuer: 'i', state: 'disabled' })
+      const found = await Promise.all(subjects.map((subject) => reads.grants('i', subject)))
+      for (const [index, { roles, permissions, active }] of found.entries()) {
+        assert.deepEqual(roles, index < 20 ? ['user'] : [])
+        assert.deepEqual(permissions, index < 20 ? [`of:crowd-${index}`, 'orders:read', 'orders:write'] : [])
+        assert.equal(active, index !== 7)
+      }
+    })
+
+    test('lets nobody else fail with text that the database cannot hold', async () => {
+      const [other, strange] = await Promise.allSettled([reads.grants('i', 'other'), reads.grants('i', 'nul\0')])
+      assert.deepEqual([other.status, strange.status], ['fulfilled', 'rejected'])
+    })
+
     test('takes hostile text as text', async () => {
       const hostile = "'; drop table heimdall.grants; --"
       await grant(store.db, { issuer: hostile, subject: hostile }, { roles: [hostile] })
