@@ -56,18 +56,29 @@ function text(field: string, value: string | undefined): string {
   return value === undefined ? '' : `,"${field}":${jsonText(value)}`
 }
 
-/** A value from a small set (names in the file, methods), which needs no second look. */
-const knownText = perSpelling((value) => jsonText(value))
-
-function known(field: string, value: string | undefined): string {
-  return value === undefined ? '' : `,"${field}":${knownText(value)}`
+/** Makes the writer of a field whose values come again and again: each is spelled out once, field and all. */
+function known(field: string): (value: string | undefined) => string {
+  const spelled = perSpelling((value) => [',"', field, '":', jsonText(value)].join(''))
+  return (value) => (value === undefined ? '' : spelled(value))
 }
+
+const route = known('route')
+const method = known('method')
+const outcome = known('outcome')
+const client = known('client')
+const authenticator = known('authenticator')
+const cache = known('cache')
+const target = known('target')
 
 /** Path of a target without query, fragment and user information, which may hold secrets. */
 function pathOf(url: string): string {
-  const end = url.search(/[?#]/)
-  const path = end === -1 ? url : url.slice(0, end)
+  const path = before(before(url, '?'), '#')
   return path.startsWith('/') ? path : path.replace(/\/\/[^/]*@/, '//')
+}
+
+function before(text: string, mark: string): string {
+  const end = text.indexOf(mark)
+  return end === -1 ? text : text.slice(0, end)
 }
 
 /** Principals are frozen and shared by requests, so each is spelled out once. */
@@ -85,15 +96,15 @@ function who(principal: Principal): string {
 /** Who asked, and what answered the question. */
 function identity(evidence: Evidence): string {
   const { principal, cache_age } = evidence
-  let fields = known('authenticator', evidence.authenticator)
+  let fields = authenticator(evidence.authenticator)
   if (principal !== undefined) fields += who(principal)
-  fields += known('cache', evidence.cache)
+  fields += cache(evidence.cache)
   if (cache_age !== undefined) fields += `,"cache_age_ms":${Math.round(cache_age)}`
   return evidence.stale ? `${fields},"stale":true` : fields
 }
 
 function limits(evidence: Evidence): string {
-  const refusing = evidence.limits.find((report) => !report.allowed)
+  const refusing = evidence.limits.length === 0 ? undefined : evidence.limits.find((report) => !report.allowed)
   return text('limit', refusing?.limit) + text('shadow', evidence.shadow)
 }
 
@@ -121,16 +132,17 @@ function times(evidence: Evidence, ending: Ending): string {
 export function accessLine(evidence: Evidence, ending: Ending, time: number): string {
   return (
     `{"level":"info","time":${time},"request_id":"${evidence.request_id}","trace":"${evidence.trace_id}"` +
-    known('route', evidence.route) +
-    `,"method":${knownText(ending.method)},"path":${jsonText(pathOf(ending.url))},"status":${ending.status}` +
-    `,"outcome":"${ending.outcome}"` +
+    route(evidence.route) +
+    method(ending.method) +
+    `,"path":${jsonText(pathOf(ending.url))},"status":${ending.status}` +
+    outcome(ending.outcome) +
     text('note', ending.note) +
-    text('client', evidence.client) +
+    client(evidence.client) +
     identity(evidence) +
     limits(evidence) +
     times(evidence, ending) +
     (ending.bytes === undefined ? '' : `,"bytes":${ending.bytes}`) +
-    known('target', ending.target) +
+    target(ending.target) +
     ',"msg":"request"}\n'
   )
 }

@@ -8,6 +8,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 import { DurationMetric } from './durations.ts'
+import { tallied } from './tallied.ts'
 
 const durations = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5]
 const stageDurations = [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.05, 0.5]
@@ -30,10 +31,12 @@ export function createMetrics() {
 
   return {
     registry,
-    requests: counter('heimdall_requests_total', 'How many requests, and how they ended (pass or a denial code).', [
-      'route',
-      'outcome',
-    ]),
+    requests: tallied(
+      counter('heimdall_requests_total', 'How many requests, and how they ended (pass or a denial code).', [
+        'route',
+        'outcome',
+      ]),
+    ),
     requestDuration: new DurationMetric({
       name: 'heimdall_request_duration_seconds',
       help: 'How long clients waited for the end of the answer.',
@@ -77,10 +80,12 @@ export function createMetrics() {
       'How many connections were closed at once because too many were open.',
     ),
 
-    cacheReads: counter('heimdall_cache_reads_total', 'Which layer answered lookups (l1, l2, source, stale, error).', [
-      'cache',
-      'layer',
-    ]),
+    cacheReads: tallied(
+      counter('heimdall_cache_reads_total', 'Which layer answered lookups (l1, l2, source, stale, error).', [
+        'cache',
+        'layer',
+      ]),
+    ),
     cacheEntries: gauge('heimdall_cache_entries', 'How full the bounded caches in memory are.', ['cache']),
     storeDuration: histogram('heimdall_store_query_duration_seconds', 'How long the stores take to answer.', [
       'store',
@@ -113,10 +118,11 @@ export function createMetrics() {
       'How many credentials were refused after a signature check or a lookup.',
     ),
 
-    upstreamRequests: counter(
-      'heimdall_upstream_requests_total',
-      'How upstream attempts ended (status class or failure).',
-      ['upstream', 'outcome'],
+    upstreamRequests: tallied(
+      counter('heimdall_upstream_requests_total', 'How upstream attempts ended (status class or failure).', [
+        'upstream',
+        'outcome',
+      ]),
     ),
     upstreamRetries: counter('heimdall_upstream_retries_total', 'How often a request was tried a second time.', [
       'upstream',

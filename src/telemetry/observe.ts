@@ -7,6 +7,7 @@ import { stages } from '#request/evidence.ts'
 
 import type { Outcome } from './access.ts'
 import type { Metrics } from './metrics.ts'
+import type { Tally } from './tallied.ts'
 
 export interface RouteMetrics {
   /** Counts a request of the route, and how long the client waited for the end of its answer. */
@@ -16,9 +17,9 @@ export interface RouteMetrics {
 /** Binds the metrics of a route; `route` is its name in the file, or `unmatched` for requests that reached none. */
 export function routeMetrics(metrics: Metrics, route: string): RouteMetrics {
   const durations = metrics.requestDuration.of(route)
-  const outcomes = new Map<Outcome, { inc(): void }>()
+  const outcomes = new Map<Outcome, Tally>()
   const counter = (outcome: Outcome) => {
-    const made = metrics.requests.labels(route, outcome)
+    const made = metrics.requests.labels({ route, outcome })
     outcomes.set(outcome, made)
     return made
   }
