@@ -4,7 +4,7 @@
  * @module
  */
 import { explain } from '#config/explain.ts'
-import { disk } from '#config/files.ts'
+import { disk, type World } from '#config/files.ts'
 import { loadConfig, type Loaded } from '#config/load.ts'
 
 import { text, type Call, type Io } from './command.ts'
@@ -18,9 +18,9 @@ export function configPath(call: Call): string {
 }
 
 /** Loads the file; prints every problem, and warnings too, to the error stream. */
-export function readConfig(call: Call, io: Io): Loaded | undefined {
+export function readConfig(call: Call, io: Io, files: Omit<World, 'env'> = disk): Loaded | undefined {
   const path = configPath(call)
-  const loaded = loadConfig(path, { ...disk, env: io.env })
+  const loaded = loadConfig(path, { ...files, env: io.env })
   if ('problems' in loaded) {
     const count = loaded.problems.length
     io.err(`${explain(loaded.problems)}\n\n${path}: ${count} ${count === 1 ? 'problem' : 'problems'}`)

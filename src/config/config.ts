@@ -62,6 +62,8 @@ export interface Config {
   readonly listen: Address
   readonly probes: Address
   readonly admin?: Address
+  /** Processes on one port; `auto`: one per processor. */
+  readonly workers: number | 'auto'
   /** Milliseconds a drain may take. */
   readonly grace: number
   /** Addresses and networks, for `inNetworks`. */

@@ -31,11 +31,6 @@ const onRoutes = (key: string, what: string): Later[] => [
 
 const later: readonly Later[] = [
   ...listeners,
-  {
-    path: ['workers'],
-    what: 'more than one worker',
-    when: (value) => value === 'auto' || /^(?:[2-9]|[1-9]\d+)$/.test(scalarText(value)),
-  },
   { path: ['authenticators', '*', 'introspection'], what: 'token introspection' },
   { path: ['authenticators', '*', 'mtls'], what: 'client certificates' },
   { path: ['identity', 'assertion'], what: 'the signed assertion' },
@@ -50,10 +45,6 @@ const later: readonly Later[] = [
   { path: ['control'], what: 'the control plane' },
   { path: ['tls'], what: 'TLS on a listener' },
 ]
-
-function scalarText(value: unknown): string {
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
-}
 
 /** Finds what is not built yet and takes it out of the data, so that it is reported once. */
 export function refuseLater(data: unknown): Finding[] {

@@ -20,6 +20,7 @@ export function resolveConfig({ file, routes, folder }: Draft): Config {
     ...defined({ admin: file.admin }),
     listen: file.listen,
     probes: file.probes,
+    workers: file.workers,
     grace: file.grace,
     trusted_proxies: file.trusted_proxies,
     roles: file.roles,

@@ -20,6 +20,8 @@ import { defaultsSchema, routeSchema } from './route.ts'
 import { storesSchema } from './stores.ts'
 import { upstreamSchema } from './upstream.ts'
 
+const MOST_WORKERS = 256
+
 const listener = (text: string, fallback: string) =>
   address()
     .prefault(fallback)
@@ -38,6 +40,11 @@ const logSchema = z.strictObject({
     .meta({ description: 'Least level that is logged.' }),
 })
 
+const workersSchema = z.union(
+  [z.literal('auto'), z.int().min(1).max(MOST_WORKERS)],
+  `must be a number from 1 to ${MOST_WORKERS}, or auto`,
+)
+
 const badCredentialsSchema = z.union(
   [z.literal('off'), rate().refine(({ period }) => period <= 3_600_000, 'must have a period of at most 1h')],
   'must be a rate with a period of at most 1h, such as 100/10s, or off',
@@ -50,7 +57,10 @@ export const fileSchema = z
     listen: listener('What clients reach.', '0.0.0.0:8080'),
     probes: listener('/livez, /readyz and /metrics.', '0.0.0.0:9091'),
     admin: address().optional().meta({ description: 'Administration; HOST:PORT on loopback. Off when absent.' }),
-    workers: z.literal(1, 'must be 1').default(1).meta({ description: 'Processes on one port; only 1 for now.' }),
+    workers: workersSchema.default(1).meta({
+      description:
+        'Processes on one port: a number, or `auto` for one per processor that the process may use. Limits, `bad_credentials` and `overload` hold for all of them together. Read at the start.',
+    }),
     grace: duration({ min: '0ms', max: '1h' })
       .prefault('25s')
       .meta({ description: 'How long a drain may take after SIGTERM.' }),

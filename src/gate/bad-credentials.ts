@@ -7,8 +7,12 @@
  *
  * @module
  */
+import type { Counter } from '#ratelimit/counter.ts'
 import { clientNetwork } from '#ratelimit/keys/client.ts'
-import { createMemoryStore } from '#ratelimit/memory.ts'
+import { rememberFull } from '#ratelimit/full.ts'
+import { createMemoryStore, type MemoryCounter } from '#ratelimit/memory.ts'
+import type { SharedCounters } from '#ratelimit/shared.ts'
+import type { Quota, Taken } from '#ratelimit/window.ts'
 import type { Asker } from '#request/asker.ts'
 import type { DenialCode } from '#request/denial.ts'
 import { deny, type Deny } from '#request/verdict.ts'
@@ -32,12 +36,16 @@ export interface BadCredentialsDeps {
   readonly now?: () => number
   /** Most clients that are counted at once; those not heard of for longest are forgotten first. */
   readonly most?: number
+  /** Makes the counters that the processes on one port share; absent: this one serves alone. */
+  readonly leased?: SharedCounters | undefined
 }
 
 /** Counts of a process; they live across reloads that leave the rate as it is. */
 export interface BadCredentials {
   askers(rate: Rate | 'off'): AskerFor
 }
+
+type ClientCounter = Counter & Pick<MemoryCounter, 'full'>
 
 /** What clients have on their account under one rate. */
 interface Counts {
@@ -73,8 +81,14 @@ export function createBadCredentials(deps: BadCredentialsDeps): BadCredentials {
 
   const uncounted: Counts = { held: () => undefined, charge: () => metrics.badCredentials.inc() }
 
+  const counterOf = (id: string, quota: Quota): ClientCounter => {
+    const shared = deps.leased?.(`bad_credentials:${id}`, quota)
+    return shared === undefined ? store.counter(id, quota) : rememberFull(shared, { now, most })
+  }
+
   const counted = ({ count, period }: Rate): Counts => {
-    const counter = store.counter(`${count}/${period}`, { count, period: period * 1000 })
+    const counter = counterOf(`${count}/${period}`, { count, period: period * 1000 })
+    const note = (client: string, { remaining }: Taken) => remaining === 0 && tell(client)
     return {
       held(client) {
         const wait = counter.full(client)
@@ -84,7 +98,9 @@ export function createBadCredentials(deps: BadCredentialsDeps): BadCredentials {
       },
       charge(client) {
         metrics.badCredentials.inc()
-        if (counter.take(client).remaining === 0) tell(client)
+        const taken = counter.take(client)
+        if (taken instanceof Promise) void taken.then((late) => note(client, late))
+        else note(client, taken)
         metrics.cacheEntries.set({ cache: 'bad_credentials' }, store.size)
       },
     }

@@ -64,8 +64,8 @@ export interface ListenerLimits {
 
 /** A listener and the end of its life. */
 export interface HttpServer {
-  /** Begins to listen; the address tells the port when 0 asked for a free one. */
-  listen(address: Address): Promise<Address>
+  /** Begins to listen, alone or with other processes; the address tells the port when 0 asked for a free one. */
+  listen(address: Address, shared?: boolean): Promise<Address>
   /** How many connections are open, tunnels included. */
   readonly connections: number
   /** Sets other limits from now on; what is open stays. */
@@ -162,7 +162,7 @@ function handleOf(server: Server, connections: Connections, connectionLimit: num
   limit({ connections: connectionLimit, keepAlive: true })
 
   return {
-    listen: (address) => listen(server, address),
+    listen: (address, shared) => listen(server, address, shared),
     get connections() {
       return connections.size
     },

@@ -45,7 +45,9 @@ export interface LoggerOptions {
   readonly batch?: number
   /** Bytes that may wait for a slow reader before lines are dropped. */
   readonly capacity?: number
-  /** Number of this process among those that write to one place; on every line then. */
+  /** Whether other processes write there too; then lines are kept whole among theirs. */
+  readonly among?: boolean
+  /** Number of this process among them, on every line. */
   readonly worker?: number | undefined
 }
 
@@ -71,15 +73,14 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
 }
 
 /** pino's buffered writer, with an end to every wait. */
-function createSink({ fd = 1, metrics, batch = 16 * 1024, capacity = 1024 * 1024, worker }: LoggerOptions) {
-  const among = worker !== undefined // other processes write there too
+function createSink({ fd = 1, metrics, batch = 16 * 1024, capacity = 1024 * 1024, among = false }: LoggerOptions) {
   let gone = false // the reader, or the destination
   let waitingSince: number | undefined
   const stalled = () => waitingSince !== undefined && performance.now() - waitingSince > PATIENCE
   const destination = pino.destination({
     fd: withoutWaiting(fd),
     sync: false,
-    minLength: batch,
+    minLength: among ? 1 : batch,
     maxWrite: among ? PIPE_BUF : 4 * batch,
     maxLength: capacity,
     retryEAGAIN: () => !stalled(), // later it is tried with the next batch

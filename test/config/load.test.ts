@@ -181,9 +181,10 @@ suite('overrides', () => {
       HEIMDALL_PROBES: '127.0.0.1:3',
       HEIMDALL_ADMIN: '127.0.0.1:4',
       HEIMDALL_GRACE: '1s',
-      HEIMDALL_WORKERS: '1',
+      HEIMDALL_WORKERS: '3',
     })
-    assert.deepEqual([config.listen.port, config.probes.port, config.admin?.port, config.grace], [2, 3, 4, 1000])
+    assert.deepEqual([config.listen.port, config.probes.port, config.admin?.port], [2, 3, 4])
+    assert.deepEqual([config.grace, config.workers], [1000, 3])
   })
 
   test('that are empty change nothing', () => {
@@ -191,7 +192,7 @@ suite('overrides', () => {
   })
 
   test('that are wrong are named, not shown', () => {
-    const loaded = load(text, { HEIMDALL_GRACE: 'hunter2', HEIMDALL_WORKERS: '4' })
+    const loaded = load(text, { HEIMDALL_GRACE: 'hunter2', HEIMDALL_WORKERS: 'four' })
     assert.deepEqual('problems' in loaded && loaded.problems, [
       {
         file: 'HEIMDALL_GRACE',
@@ -205,7 +206,7 @@ suite('overrides', () => {
         line: 0,
         column: 0,
         path: 'workers',
-        message: 'not built yet in this version: more than one worker',
+        message: 'must be a number from 1 to 256, or auto',
       },
     ])
   })

@@ -103,9 +103,9 @@ routes: [{ path: /**, public: true, upstream: service }]
   })
 
   test('refuses what is not built yet as such, instead of ignoring it', async () => {
-    const { code, err } = await judge(`${start.replace('127.0.0.1:0', 'unix:/tmp/x')}workers: auto\n${rest}`)
+    const { code, err } = await judge(`${start.replace('127.0.0.1:0', 'unix:/tmp/x')}publish: true\n${rest}`)
     assert.equal(code, 1)
-    assert.match(err, /workers/)
+    assert.match(err, /publish/)
     assert.match(err, /listen/)
   })
 

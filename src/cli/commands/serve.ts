@@ -3,12 +3,15 @@
  *
  * @module
  */
+import { availableParallelism } from 'node:os'
+
 import { errorText } from '#telemetry/error-text.ts'
 
 import type { Command, Io, Signals } from '../command.ts'
 import { configHelp, configOption, configPath, readConfig } from '../config-file.ts'
-import { startGateway, type Gateway } from '../gateway/start.ts'
+import type { Gateway, StartOptions } from '../gateway/start.ts'
 import { unsafeProcess } from '../gateway/unsafe-process.ts'
+import { capturing, type Snapshot } from '../gateway/workers/snapshot.ts'
 
 export const serve: Command = {
   name: 'serve',
@@ -26,11 +29,12 @@ export const serve: Command = {
   ],
   async run(call, io) {
     if (!isSafeProcess('serve', io)) return 1
-    const loaded = readConfig(call, io)
+    const files = capturing()
+    const loaded = readConfig(call, io, files)
     if (loaded === undefined) return 1
     const signals = io.signals() // before the start: a signal that comes during it is heeded after it
     try {
-      await untilEnd(await startGateway({ path: configPath(call), loaded }, io), signals)
+      await untilEnd(await start({ path: configPath(call), loaded }, files.snapshot(), io), signals)
       return 0
     } catch (error) {
       io.err(`heimdall serve: ${errorText(error)}`)
@@ -39,6 +43,15 @@ export const serve: Command = {
       signals.stop()
     }
   },
+}
+
+/** One process, or several with one that keeps them; what only the other form needs is not loaded. */
+async function start(options: StartOptions, snapshot: Snapshot, io: Io): Promise<Gateway> {
+  const { workers } = options.loaded.config
+  const count = workers === 'auto' ? availableParallelism() : workers
+  if (count === 1) return (await import('../gateway/start.ts')).startGateway(options, io)
+  const { startWorkers } = await import('../gateway/workers/primary.ts')
+  return startWorkers({ ...options, snapshot, count }, io)
 }
 
 /** False, and said why, when flags or variables of the process would undo what a gateway promises. */

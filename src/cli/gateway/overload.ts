@@ -17,30 +17,37 @@ import type { Metrics } from '#telemetry/metrics.ts'
 import { mostOpenFiles } from '#telemetry/process.ts'
 
 const FOR_CLIENTS = 0.75 // share of the open files
+const SETTLED = 1000 // milliseconds after the start
 
 /** What the process has at its start. */
 export interface Means {
   readonly memories: Memories
   /** How many files, sockets among them, it may have open; Infinity where the system does not tell. */
   readonly files: number
+  /** How many processes share the memory of the container or machine, and what the file allows. */
+  readonly processes: number
 }
 
 /** Looks around. */
-export function meansOfProcess(): Means {
+export function meansOfProcess(processes = 1): Means {
   const flags = [process.env['NODE_OPTIONS'] ?? '', ...process.execArgv].join(' ')
-  return { memories: createMemories(flags), files: mostOpenFiles() ?? Infinity }
+  return { memories: createMemories(flags, processes), files: mostOpenFiles() ?? Infinity, processes }
 }
 
 /** Fills in what the file leaves open; the answer follows the file. */
-export function createLimits(current: () => Config['overload'], { memories, files }: Means): () => OverloadLimits {
+export function createLimits(current: () => Config['overload'], means: Means): () => OverloadLimits {
+  const { memories, files, processes } = means
   let written: Config['overload'] | undefined
   let limits: OverloadLimits | undefined
-  const capacity = capacityOf(memories, current().memory)
+  const capacity = capacityOf(memories, current().memory, processes)
+  const share = (number: number | undefined) => number && Math.ceil(number / processes)
 
   return () => {
     const options = current()
     if (limits !== undefined && options === written) return limits
-    const { connections = capacity.connections, in_flight = capacity.in_flight, memory, delay } = options
+    const { memory, delay } = options
+    const connections = share(options.connections) ?? capacity.connections
+    const in_flight = share(options.in_flight) ?? capacity.in_flight
     written = options
     limits = { connections: Math.min(connections, Math.floor(files * FOR_CLIENTS)), in_flight, memory, delay }
     return limits
@@ -57,19 +64,30 @@ export interface GuardDeps {
   readonly log: Logger
 }
 
-/** Begins to guard a listener. */
+/**
+ * Begins to guard a listener. What the start left behind, 20 MB of it, is collected when it is over, unless clients are
+ * there already: V8 would keep it as room for more, and a sidecar may be idle all its life.
+ */
 export function guardListener({ means, limits, overload, clients, metrics, log }: GuardDeps): { close(): void } {
   const { connections, in_flight } = limits()
   log.info({ connections, in_flight, open_files: means.files }, 'overload limits')
   const most = () => limits().connections
   const now = () => performance.now()
-  const relieve = createRelief({ overload, clients, most, collect: createGarbageCollector(), now })
+  const collect = createGarbageCollector()
+  const relieve = createRelief({ overload, clients, most, collect, now })
   relieve()
-  return startSampling(means.memories, (sample) => {
+  const tidying = setTimeout(() => void (clients.connections === 0 && collect()), SETTLED).unref()
+  const sampling = startSampling(means.memories, (sample) => {
     overload.sample(sample)
     relieve()
     metrics.connectionsOpen.set(clients.connections)
   })
+  return {
+    close() {
+      clearTimeout(tidying)
+      sampling.close()
+    },
+  }
 }
 
 /**

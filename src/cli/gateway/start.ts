@@ -1,36 +1,19 @@
 /**
- * A gateway process: everything that lives as long as it does, put together in the order in which it starts and ends.
+ * A gateway that is one process.
  *
  * @module
  */
-import { createKeySets } from '#authn/key-sets.ts'
-import type { Loaded } from '#config/load.ts'
 import { watchSources } from '#config/watch.ts'
-import { createBadCredentials } from '#gate/bad-credentials.ts'
-import { createPools } from '#proxy/pools.ts'
-import { createUpstreams } from '#proxy/upstreams.ts'
-import { createLimiters } from '#ratelimit/limiters.ts'
-import { createLogger } from '#telemetry/log.ts'
-import { createMetrics } from '#telemetry/metrics.ts'
-import { addProcessMetrics } from '#telemetry/process.ts'
 import type { Address } from '#values/network.ts'
 
 import type { Io } from '../command.ts'
-import { endOnDefect } from './defects.ts'
-import { createListeners } from './listeners.ts'
-import { openStores, type Stores } from './stores.ts'
-import { createVersions } from './versions.ts'
+import { createCore, type CoreOptions } from './core.ts'
+import { createOperators } from './operators.ts'
+import { profileThis } from './profiler.ts'
 
-export interface StartOptions {
-  /** The file. */
-  readonly path: string
-  readonly loaded: Loaded
-  /** Called when the stores are open and nothing is served yet. */
-  readonly prepare?: (stores: Stores) => Promise<void>
-  /** Milliseconds between failing readiness and closing the door. */
-  readonly settle?: number
-}
+export type StartOptions = Omit<CoreOptions, 'among'>
 
+/** A gateway that runs, in one process or in several. */
 export interface Gateway {
   /** Where it listens; tells the port when the file asked for any. */
   readonly listen: Address
@@ -56,38 +39,27 @@ export async function startGateway(options: StartOptions, io: Pick<Io, 'env' | '
   }
 }
 
-/** @param parts takes what must be ended, which it does in reverse: the listeners first, the log last */
 async function start(parts: AsyncDisposableStack, options: StartOptions, io: Pick<Io, 'env' | 'clock'>) {
-  const { path, loaded, settle, prepare } = options
-  const { config } = loaded
-  const metrics = createMetrics()
-  addProcessMetrics(metrics.registry)
-  const log = parts.adopt(createLogger({ level: config.log.level, metrics }), (it) => it.close())
-  parts.adopt(endOnDefect(log), (it) => it.stop())
-  const stores = parts.adopt(await openStores(config.stores, { metrics, log }), (it) => it.close())
-  await prepare?.(stores)
+  const { path, loaded } = options
+  const { config, sources } = loaded
+  const { metrics, log, versions, clients } = await createCore(parts, options, io)
+  const { registry } = metrics
+  const components = [clients.drain.component, versions.component, ...clients.components]
+  const operators = createOperators({ path, versions, profile: profileThis, components, registry, metrics, log })
+  parts.adopt(operators, (it) => it.close())
 
-  const keySets = parts.adopt(createKeySets({ metrics, log }), (it) => it.close())
-  const pools = createPools(metrics, { log })
-  const upstreams = parts.adopt(createUpstreams({ pools, metrics, log }), (it) => it.close())
-  const limits = createLimiters({ shared: stores.counters, metrics })
-  const authn = { clock: io.clock, keySets, lookups: stores.lookups, metrics, log }
-  const gate = { authn, limits, badCredentials: createBadCredentials({ metrics, log }) }
-  const versions = createVersions(loaded, { path, env: io.env, gate, upstreams, metrics, log })
-  const deps = { path, versions, stores, keySets, metrics, log, clock: io.clock, settle }
-  const listeners = parts.adopt(createListeners(config, deps), (it) => it.close())
-
-  const { listen, probes } = await listeners.open()
+  const probes = await operators.open(config) // clients last, when all else is there
+  const listen = await clients.listen(config.listen)
   log.info({ listen, probes, routes: config.routes.length }, 'gateway started')
-  const watching = watchSources(loaded.sources, () => watching.follow(versions.reload()))
+  const watching = watchSources(sources, () => watching.follow(versions.reload()))
   return {
     listen,
     probes,
     reload: () => watching.follow(versions.reload()),
     async end(reason: string) {
-      const first = listeners.drain.state === 'ready'
+      const first = clients.drain.state === 'ready'
       watching.close()
-      await listeners.drain.begin(reason)
+      await clients.drain.begin(reason)
       if (first) await parts.disposeAsync()
     },
   }

@@ -9,7 +9,7 @@
 import { keySourcesOf } from '#authn/schemes.ts'
 import type { Config } from '#config/config.ts'
 import { explain } from '#config/explain.ts'
-import { disk, type Sources } from '#config/files.ts'
+import { disk, type Sources, type World } from '#config/files.ts'
 import { loadConfig, type Loaded } from '#config/load.ts'
 import { compileGate, type GateDeps } from '#gate/compile.ts'
 import type { Component } from '#http/health.ts'
@@ -27,6 +27,10 @@ export interface VersionsDeps {
   readonly upstreams: Upstreams
   readonly metrics: Metrics
   readonly log: Logger
+  /** Number of the first version; 1 unless told. */
+  readonly generation?: number
+  /** What it reads the files of the first version with; the disk unless told. */
+  readonly readFile?: World['readFile']
 }
 
 export interface Versions {
@@ -37,43 +41,58 @@ export interface Versions {
   readonly component: Component
   /** Reads the file again; puts it in force when it is good. Answers what to watch from now on. */
   reload(): Sources
+  /**
+   * Builds another version and leaves the one in force as it is.
+   *
+   * @throws Error when what was checked is gone when it is built, a CA file for instance
+   */
+  prepare(next: Config, readFile?: World['readFile']): Prepared
+}
+
+/** A version that is built; one of the two must be called. */
+export interface Prepared {
+  /** Puts it in force, as the next generation unless told which. */
+  apply(generation?: number): void
+  /** Lets go of it. */
+  drop(): void
 }
 
 /** Keys of the file that are read once, at the start. */
-const fixedAtStart = ['listen', 'probes', 'admin', 'stores', 'log', 'grace'] as const
+const fixedAtStart = ['listen', 'probes', 'admin', 'workers', 'stores', 'log', 'grace'] as const
 
 /** Puts the first version in force. */
 export function createVersions(first: Loaded, deps: VersionsDeps): Versions {
   const { metrics, log } = deps
   let config = first.config
-  let current = build(config, deps)
-  let generation = 1
+  let current = build(config, deps.readFile ?? disk.readFile, deps)
+  let generation = deps.generation ?? 1
   let refused: string | undefined
   metrics.configGeneration.set(generation)
 
-  const adopt = (next: Config): void => {
-    const serving = build(next, deps)
-    const pinned = fixedAtStart.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(first.config[key]))
-    if (pinned.length > 0) log.warn({ keys: pinned }, 'changed keys wait for a restart')
-    config = next
-    current = serving
-    generation += 1
-    metrics.configGeneration.set(generation)
-    keepTo(serving, next)
+  const prepare = (next: Config, readFile = disk.readFile): Prepared => {
+    const drop = () => keepTo(current, config)
+    const serving = orElse(() => build(next, readFile, deps), drop)
+    const apply = (number = generation + 1) => {
+      config = next
+      current = serving
+      generation = number
+      metrics.configGeneration.set(generation)
+      drop()
+    }
+    return { apply, drop }
   }
 
-  /** What was checked may be gone when it is built, a CA file for instance: then nothing has changed. */
   const tryToAdopt = (next: Config): string | undefined => {
     try {
-      adopt(next)
+      prepare(next).apply()
+      warnOfPinned(first.config, next, log)
       return undefined
     } catch (error) {
-      keepTo(current, config)
       return errorText(error)
     }
   }
 
-  /** Lets go of upstreams and keys that the version in force does not use. */
+  /** Lets go of upstreams and keys that a version does not use. */
   const keepTo = (serving: Serving, { authenticators }: Config): void => {
     deps.upstreams.retain(serving.upstreams)
     deps.gate.authn.keySets.retain(keySourcesOf(authenticators))
@@ -93,6 +112,7 @@ export function createVersions(first: Loaded, deps: VersionsDeps): Versions {
       name: 'config',
       check: () => ({ status: refused === undefined ? 'up' : 'degraded', generation, refused }),
     },
+    prepare,
     reload() {
       const loaded = loadConfig(deps.path, { ...disk, env: deps.env })
       const problems = 'config' in loaded ? tryToAdopt(loaded.config) : explain(loaded.problems)
@@ -105,6 +125,21 @@ export function createVersions(first: Loaded, deps: VersionsDeps): Versions {
   }
 }
 
-function build(config: Config, { gate, upstreams, metrics }: VersionsDeps): Serving {
-  return createServing(config, compileGate(config, gate), { upstreams, metrics, readFile: disk.readFile })
+/** Warns of what a new file wants and only a restart can give. */
+export function warnOfPinned(first: Config, next: Config, log: Pick<Logger, 'warn'>): void {
+  const keys = fixedAtStart.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(first[key]))
+  if (keys.length > 0) log.warn({ keys }, 'changed keys wait for a restart')
+}
+
+function build(config: Config, readFile: World['readFile'], { gate, upstreams, metrics }: VersionsDeps): Serving {
+  return createServing(config, compileGate(config, gate), { upstreams, metrics, readFile })
+}
+
+function orElse<T>(make: () => T, undo: () => void): T {
+  try {
+    return make()
+  } catch (error) {
+    undo()
+    throw error
+  }
 }

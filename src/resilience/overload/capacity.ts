@@ -24,13 +24,14 @@ const SHARES: Capacity = { connections: 1 / 3, in_flight: 2 / 3 }
  * Divides the memory that is free now between connections and requests.
  *
  * @param share of each memory's limit that may be used
+ * @param processes that do the same work in the same container, each with a heap of its own
  */
-export function capacityOf(memories: Memories, share: number): Capacity {
+export function capacityOf(memories: Memories, share: number, processes = 1): Capacity {
   const room = (kind: keyof Memories) => Math.max(0, memories[kind].limit * share - memories[kind].used())
-  const [heap, resident] = [room('heap'), room('resident')]
+  const [heap, resident] = [room('heap'), room('resident') / (memories.resident.whole ? processes : 1)]
   const fitting = (what: keyof Capacity) => {
     const count = Math.min(heap / COSTS.heap[what], resident / COSTS.resident[what]) * SHARES[what]
-    return Math.max(LEAST[what], Math.min(MOST[what], Math.floor(count)))
+    return Math.max(LEAST[what], Math.floor(Math.min(MOST[what] / processes, count)))
   }
   return { connections: fitting('connections'), in_flight: fitting('in_flight') }
 }

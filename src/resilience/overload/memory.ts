@@ -15,6 +15,8 @@ export interface Memory {
   readonly limit: number
   /** Bytes. */
   readonly used: () => number
+  /** True when it is counted for all processes of the container together. */
+  readonly whole?: boolean
 }
 
 export interface Memories {
@@ -26,14 +28,20 @@ export interface Memories {
 
 const MiB = 1024 * 1024
 
-/** @param flags Node's options, from the command line and the environment: they bear on how large the heap may grow */
-export function createMemories(flags: string): Memories {
+/**
+ * @param flags Node's options, from the command line and the environment: they bear on how large the heap may grow
+ * @param processes that do the same work; where each is counted alone, it has its share
+ */
+export function createMemories(flags: string, processes = 1): Memories {
   const machine = totalmem()
   const constrained = process.constrainedMemory() || Infinity
   const used = constrained < machine ? containerUsage() : undefined
   return {
     heap: { limit: oldGenerationLimit(getHeapStatistics().heap_size_limit, flags), used: oldGeneration },
-    resident: { limit: Math.min(constrained, machine), used: used ?? anonymous },
+    resident:
+      used === undefined
+        ? { limit: Math.min(constrained, machine) / processes, used: anonymous }
+        : { limit: constrained, used, whole: true },
   }
 }
 

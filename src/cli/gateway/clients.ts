@@ -1,12 +1,12 @@
 /**
- * The listeners of a gateway process: clients, probes, and administration when the file asks for it.
+ * The listener that clients reach, with all that stands around it: overload control, tunnels, the drain.
  *
  * @module
  */
 import type { KeySets } from '#authn/key-sets.ts'
 import type { Config } from '#config/config.ts'
 import { createDrain, type Drain } from '#http/drain.ts'
-import { createHealth } from '#http/health.ts'
+import type { Component } from '#http/health.ts'
 import { createHttpServer } from '#http/server.ts'
 import { createHandler } from '#proxy/handler.ts'
 import { createTeller } from '#proxy/tell.ts'
@@ -17,16 +17,12 @@ import type { ProcessLogger } from '#telemetry/log.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 import type { Address } from '#values/network.ts'
 
-import { createAdmin } from './admin.ts'
 import { keysComponent } from './keys-component.ts'
 import { createLimits, guardListener, meansOfProcess, overloadComponent } from './overload.ts'
-import { profileThis } from './profiler.ts'
 import type { Stores } from './stores.ts'
 import type { Versions } from './versions.ts'
 
-export interface ListenersDeps {
-  /** The file, for the admin page. */
-  readonly path: string
+export interface ClientsDeps {
   readonly versions: Versions
   readonly stores: Stores
   readonly keySets: KeySets
@@ -36,29 +32,27 @@ export interface ListenersDeps {
   readonly clock: () => number
   /** Milliseconds between failing readiness and closing the door. */
   readonly settle: number | undefined
+  /** How many processes listen on the port; what the file allows is for all of them together. */
+  readonly processes: number
 }
 
-export interface Listeners {
+export interface Clients {
   readonly drain: Drain
-  /** Begins to listen: clients last, when all else is there. */
-  open(): Promise<{ readonly listen: Address; readonly probes: Address }>
-  /** Closes what the drain leaves open: probes answer to the end. */
+  /** For `/readyz`, beside the drain and the versions. */
+  readonly components: readonly Component[]
+  listen(address: Address): Promise<Address>
   close(): Promise<void>
 }
 
-/** Makes the listeners that the first version of the file asks for. */
-export function createListeners(config: Config, deps: ListenersDeps): Listeners {
-  const { versions, stores, keySets, metrics, log, clock, settle } = deps
+/** Makes the listener; nothing is bound before `listen`. */
+export function createClients(config: Config, deps: ClientsDeps): Clients {
+  const { versions, stores, keySets, metrics, log, clock, settle, processes } = deps
   const teller = createTeller({ metrics, line: (json) => log.line(json), clock })
   const tunnels = createTunnels({ metrics, log, clock })
-  const means = meansOfProcess()
+  const means = meansOfProcess(processes)
   const limits = createLimits(() => versions.config.overload, means)
-  const overload = new Overload({
-    limits,
-    inFlight: () => teller.inFlight - tunnels.size,
-    metrics,
-    log,
-  })
+  const inFlight = () => teller.inFlight - tunnels.size
+  const overload = new Overload({ limits, inFlight, metrics, log })
   const handling = { current: () => versions.current, teller, tunnels, overload }
   const handlers = { request: createHandler(handling), upgrade: createUpgradeHandler(handling) }
   const clients = createHttpServer({ log, metrics }, handlers)
@@ -71,25 +65,13 @@ export function createListeners(config: Config, deps: ListenersDeps): Listeners 
     ...(settle !== undefined && { settle }),
   })
 
-  const own = [drain.component, versions.component, overloadComponent(overload), keysComponent(keySets)]
-  const components = [...own, ...stores.components]
-  const health = createHealth({ components, registry: metrics.registry })
-  const probes = createHttpServer({ log, metrics }, { request: health })
-  const admin = createHttpServer(
-    { log, metrics },
-    { request: createAdmin({ path: deps.path, versions, profile: profileThis, log }) },
-  )
-
   return {
     drain,
-    async open() {
-      if (config.admin !== undefined) await admin.listen(config.admin)
-      const at = await probes.listen(config.probes)
-      return { probes: at, listen: await clients.listen(config.listen) }
-    },
+    components: [overloadComponent(overload), keysComponent(keySets), ...stores.components],
+    listen: (address) => clients.listen(address, processes > 1),
     async close() {
       clients.cut()
-      await Promise.all([clients.stop(), probes.stop(), admin.stop()])
+      await clients.stop()
       guard.close()
     },
   }
