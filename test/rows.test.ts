@@ -19,7 +19,7 @@ const rows = [
   ['routing', 'authn', 'authz', 'ratelimit', 'identity'],
   ['config'],
   ['gate'],
-  ['http'],
+  ['http', 'upstream'],
   ['proxy', 'doors', 'control', 'probe'],
   ['cli'],
 ]
