@@ -71,6 +71,40 @@ export function plotLines(title: string, steps: readonly string[], lines: readon
   return svg(title, TOP + PLOT + 34, [...grid, ...axis, ...drawn])
 }
 
+export interface PlottedTime {
+  readonly title: string
+  /** One for each step; undefined where nothing was measured. */
+  readonly values: readonly (number | undefined)[]
+  /** Ends of the scale. */
+  readonly from: number
+  readonly to: number
+  readonly log?: boolean
+}
+
+/** Panels below each other, over the same seconds. */
+export function plotTime(title: string, seconds: number, panels: readonly PlottedTime[]): string {
+  const [left, height, gap] = [60, 150, 44]
+  const x = (second: number) => left + (second / Math.max(1, seconds - 1)) * (WIDTH - left - 20)
+  const drawn = panels.flatMap(({ title: name, values, from, to, log = false }, index) => {
+    const top = TOP + 16 + index * (height + gap)
+    const scale = log ? Math.log10 : (value: number) => value
+    const share = (value: number) => (scale(value) - scale(from)) / (scale(to) - scale(from))
+    const y = (value: number) => top + height - Math.min(1, Math.max(0, share(value))) * height
+    const points = values.flatMap((value, second) =>
+      value === undefined ? [] : [`${short(x(second))},${short(y(value))}`],
+    )
+    return [
+      text(left, top - 8, name),
+      `<rect x="${left}" y="${top}" width="${WIDTH - left - 20}" height="${height}" fill="none" stroke="#ccc"/>`,
+      text(left - 6, top + 10, String(to), 'end'),
+      text(left - 6, top + height, String(from), 'end'),
+      `<polyline points="${points.join(' ')}" stroke="${colours[index % colours.length]}" stroke-width="1.5" fill="none"/>`,
+    ]
+  })
+  const bottom = TOP + 16 + panels.length * (height + gap)
+  return svg(title, bottom, [...drawn, text(WIDTH - 20, bottom - 20, `${seconds} s`, 'end')])
+}
+
 function svg(title: string, height: number, parts: readonly string[]): string {
   const open = `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="12">`
   const ground = `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`

@@ -14,7 +14,12 @@ export interface Connection {
 export interface Target {
   readonly host: string
   readonly port: number
+  /** Where to connect from; the system chooses unless told. */
+  readonly localAddress?: string
 }
+
+/** Of all connections, since each takes out at once what came. */
+const received = Buffer.alloc(65_536)
 
 /** Length of a whole answer whose first bytes these are, or undefined while its head is not there. */
 function lengthOf(text: string): number | undefined {
@@ -31,22 +36,23 @@ function lengthOf(text: string): number | undefined {
  *
  * @param answered called with the status of each answer, 0 when the connection broke
  */
-export function openConnection({ host, port }: Target, answered: (status: number) => void): Connection {
+export function openConnection(target: Target, answered: (status: number) => void): Connection {
   let waiting = false
   let text = ''
-  const socket = connect({ host, port, noDelay: true })
   const done = (status: number) => {
     if (!waiting) return
     waiting = false
     text = ''
     answered(status)
   }
-  socket.setEncoding('latin1')
-  socket.on('data', (part: string) => {
+  const callback = (bytes: number): boolean => {
+    const part = received.toString('latin1', 0, bytes)
     text = text === '' ? part : text + part
     const length = lengthOf(text)
     if (length !== undefined && text.length >= length) done(Number(text.slice(9, 12)))
-  })
+    return true
+  }
+  const socket = connect({ ...target, noDelay: true, onread: { buffer: received, callback } })
   socket.on('error', () => undefined)
   socket.on('close', () => done(0))
   return {
