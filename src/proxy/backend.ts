@@ -5,14 +5,13 @@
  *
  * @module
  */
-import type { LookupFunction } from 'node:net'
-
-import { Pool, type Dispatcher } from 'undici'
+import { isIP } from 'node:net'
 
 import { errorText } from '#telemetry/error-text.ts'
 import { silent, type Logger } from '#telemetry/log.ts'
+import type { Origin } from '#upstream/connect.ts'
+import { Pool } from '#upstream/pool.ts'
 
-import { createConnector, isAddress } from './connector.ts'
 import { askSystem, Hostname, type HostnameOptions } from './hostname.ts'
 
 /** What makes two targets the same one across reloads. */
@@ -34,11 +33,7 @@ export interface BackendParts extends Partial<Pick<HostnameOptions, 'resolve' | 
   readonly log?: Logger
 }
 
-/** Bytes of an answer's head. */
-export const MOST_HEADER_BYTES = 64 * 1024
-
 const MOST_WAITING = 1024
-const KEEP_ALIVE = 4000 // milliseconds idle: below what servers grant, so that few connections are found closed
 
 export class Backend {
   /** Name of its upstream in the file. */
@@ -49,8 +44,6 @@ export class Backend {
   readonly authority: string
   /** Goes before every path; empty for most. */
   readonly prefix: string
-  /** The same on every request, since undici opens a new connection whenever it changes. */
-  readonly servername: string | undefined
   /** Attempts under way, those that wait for a connection included. */
   pending = 0
   /** Gateway-class failures in a row. */
@@ -60,6 +53,7 @@ export class Backend {
   /** Whether balancing leaves it out for now. */
   ejected = false
   #options: BackendOptions
+  #url: URL
   #hostname: Hostname | undefined
   #pool: Pool
   /** Pools of addresses that the name no longer has, until their last answers are out. */
@@ -70,13 +64,13 @@ export class Backend {
   constructor(options: BackendOptions, parts: BackendParts = {}) {
     const url = new URL(options.url)
     this.#options = options
+    this.#url = url
     this.upstream = options.upstream
     this.name = url.origin
     this.authority = url.host
     this.prefix = url.pathname.replace(/\/+$/, '')
-    this.servername = url.protocol === 'https:' ? url.hostname : undefined
     this.#hostname = isAddress(url.hostname) ? undefined : this.#follow(url.hostname, parts)
-    this.#pool = this.#createPool(1)
+    this.#pool = this.#createPool(true)
   }
 
   /** True while the name of the target cannot be resolved, and its last addresses stand in. */
@@ -85,14 +79,14 @@ export class Backend {
   }
 
   /** Where requests go: connections that are kept and used again. */
-  get dispatcher(): Dispatcher {
+  get pool(): Pool {
     this.#hostname?.look()
     return this.#retired ? this.single : this.#pool
   }
 
   /** Connections that serve one request each: for second attempts, which must not meet another stale connection. */
-  get single(): Dispatcher {
-    this.#single ??= this.#createPool(0)
+  get single(): Pool {
+    this.#single ??= this.#createPool(false)
     return this.#single
   }
 
@@ -109,13 +103,12 @@ export class Backend {
   /** What a connection of one's own takes; `servername` is empty when the target is an address. */
   get connection() {
     const { ca, connectTimeout } = this.#options
-    return { ca, connectTimeout, servername: this.#tlsName() ?? '', lookup: this.#lookup() }
+    return { ca, connectTimeout, servername: this.#servername() ?? '', lookup: this.#hostname?.lookup }
   }
 
   /** How its connections stand. */
   get stats(): { connected: number; running: number; pending: number } {
-    const { connected, running, pending } = this.#pool.stats
-    return { connected, running, pending }
+    return this.#pool.stats
   }
 
   /** Closes idle connections now and busy ones after their answer; late requests of an old version of the file still get through. */
@@ -125,9 +118,9 @@ export class Backend {
   }
 
   /** Cuts every connection. */
-  async destroy(): Promise<void> {
+  destroy(): void {
     this.#retired = true
-    await Promise.all([this.#pool.destroy(), this.#single?.destroy(), ...[...this.#left].map((pool) => pool.destroy())])
+    for (const pool of [this.#pool, this.#single, ...this.#left]) pool?.destroy()
   }
 
   #follow(hostname: string, { resolve = askSystem, freshFor, log = silent }: BackendParts): Hostname {
@@ -150,31 +143,40 @@ export class Backend {
   #renewPool(): void {
     if (this.#retired) return
     const old = this.#pool
-    this.#pool = this.#createPool(1)
+    this.#pool = this.#createPool(true)
     this.#left.add(old)
     void old.close().then(() => this.#left.delete(old))
   }
 
-  #lookup(): LookupFunction | undefined {
-    return this.#hostname?.lookup
+  #createPool(keeps: boolean): Pool {
+    const { connections } = this.#options
+    return new Pool({ origin: this.#origin(), connections, waiting: MOST_WAITING, keeps })
   }
 
-  #createPool(pipelining: 0 | 1): Pool {
-    const { ca, connections, connectTimeout } = this.#options
-    return new Pool(this.name, {
-      connections,
-      pipelining,
-      allowH2: false,
-      headersTimeout: 0, // deadlines are ours: undici's tick at up to a second
-      bodyTimeout: 0,
-      keepAliveTimeout: KEEP_ALIVE,
-      maxHeaderSize: MOST_HEADER_BYTES,
-      strictContentLength: true,
-      connect: createConnector({ ca, servername: this.#tlsName(), lookup: this.#lookup(), timeout: connectTimeout }),
-    })
+  #origin(): Origin {
+    const { protocol, hostname, port } = this.#url
+    const { ca, connectTimeout } = this.#options
+    const secure = protocol === 'https:'
+    return {
+      host: unbracketed(hostname),
+      port: port === '' ? (secure ? 443 : 80) : Number(port),
+      tls: secure ? { ca, servername: this.#servername() } : undefined,
+      lookup: this.#hostname?.lookup,
+      timeout: connectTimeout,
+    }
   }
 
-  #tlsName(): string | undefined {
-    return this.servername === undefined || isAddress(this.servername) ? undefined : this.servername
+  /** The name that a certificate must bear; undefined where an address is verified itself. */
+  #servername(): string | undefined {
+    const { protocol, hostname } = this.#url
+    return protocol === 'https:' && !isAddress(hostname) ? hostname : undefined
   }
+}
+
+function isAddress(hostname: string): boolean {
+  return isIP(unbracketed(hostname)) !== 0
+}
+
+function unbracketed(hostname: string): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1')
 }

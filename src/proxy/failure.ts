@@ -1,34 +1,37 @@
 /**
- * What an error of undici means for the client and for the upstream.
+ * What a failure means for the client, and whether a second attempt may do better.
  *
  * @module
  */
 import type { DenialCode } from '#request/denial.ts'
+import type { FailureKind } from '#upstream/upstream-error.ts'
 
-import { ConnectTimeout, isConnectError } from './connector.ts'
+const codes: Readonly<Record<FailureKind, DenialCode>> = {
+  unreachable: 'upstream_unreachable',
+  connect_timeout: 'upstream_timeout',
+  crowded: 'upstream_unavailable',
+  broken: 'upstream_failed',
+  cut: 'upstream_failed',
+  malformed: 'upstream_failed',
+  unfit: 'internal_error',
+  mismatch: 'request_malformed',
+}
 
-/** Names an error: `sent` tells whether the request was on a connection when it happened. */
-export function failureCode(error: Error, sent: boolean): DenialCode {
+/** Names the failure of an exchange. */
+export function denialOf(kind: FailureKind): DenialCode {
+  return codes[kind]
+}
+
+/** Names the failure of a handshake; `sent` tells whether it was on a connection by then. */
+export function handshakeDenial(error: Error, sent: boolean): DenialCode {
   const code = 'code' in error ? error.code : undefined
-  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return 'internal_error'
-  if (code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') return 'request_malformed'
-  if (error instanceof ConnectTimeout || code === 'ETIMEDOUT' || code === 'ECONNECT_TIMEOUT') return 'upstream_timeout'
+  if (code === 'ETIMEDOUT' || code === 'ECONNECT_TIMEOUT') return 'upstream_timeout'
   return sent ? 'upstream_failed' : 'upstream_unreachable'
 }
 
-const brokenConnection: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'ECONNABORTED'])
-
-/** True when the connection failed, as opposed to what was said on it: a second attempt may do better. */
-export function isConnectionFailure(error: Error, sent: boolean): boolean {
-  return !sent || ('code' in error && brokenConnection.has(error.code))
-}
-
-/**
- * True when a kept connection broke before the request was on it: the service has not seen a byte, whatever the method.
- * undici gives up the request that waits for such a connection along with it.
- */
-export function isStale(error: Error, sent: boolean): boolean {
-  return !sent && 'code' in error && brokenConnection.has(error.code) && !isConnectError(error)
+/** True when the service cannot have seen the request: another target may be asked, but not the same one again. */
+export function isUnsent(kind: FailureKind): boolean {
+  return kind === 'unreachable' || kind === 'connect_timeout' || kind === 'crowded'
 }
 
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])

@@ -7,12 +7,14 @@
  *
  * @module
  */
-import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { createProxyServer } from 'http-proxy-3'
 
-import { MOST_HEADER_BYTES, type Backend } from './backend.ts'
-import type { Fields } from './response-fields.ts'
+import { MOST_HEAD, type Fields } from '#upstream/answer-head.ts'
+
+import type { Backend } from './backend.ts'
+import { lowered } from './response-fields.ts'
 
 /** The request as the backend shall see it. */
 export interface HandshakeRequest {
@@ -25,7 +27,7 @@ export interface HandshakeRequest {
 /** What may come of it; the last three end it, and one of them is called, once. */
 export interface HandshakeEvents {
   /** A 1xx other than 100 and 101. */
-  interim(status: number, headers: IncomingHttpHeaders): void
+  interim(status: number, fields: Fields): void
   /** A 101; `tunnel` relays its head with these fields, names and values in turn, and joins the two connections. */
   upgraded(answer: IncomingMessage, upstream: Socket, tunnel: (fields: Fields) => void): void
   /** Any other answer; its body is still to be read. */
@@ -53,7 +55,7 @@ export function handshake(
     made.maxHeadersCount = 0 // the list is never cut short; `maxHeaderSize` bounds it
     outgoing = made
   })
-  const ssl = { servername, lookup, maxHeaderSize: MOST_HEADER_BYTES }
+  const ssl = { servername, lookup, maxHeaderSize: MOST_HEAD }
   const options = { target: backend.name, connectTimeout, ssl, ...(ca !== undefined && { ca }) }
   proxy.ws(message as unknown as IncomingMessage, client, Buffer.alloc(0), options)
   if (outgoing === undefined) throw new TypeError('http-proxy-3 made no request')
@@ -71,8 +73,8 @@ function takeOver(outgoing: ClientRequest, events: HandshakeEvents): void {
     })
   })
   outgoing.on('error', (error) => events.failed(error, connected))
-  outgoing.on('information', ({ statusCode, headers }) => {
-    if (statusCode !== 100) events.interim(statusCode, headers) // nobody asked for a 100 (RFC 9110 §15.2.1)
+  outgoing.on('information', ({ statusCode, rawHeaders }) => {
+    if (statusCode !== 100) events.interim(statusCode, lowered(rawHeaders)) // nobody asked for a 100 (RFC 9110 §15.2.1)
   })
   outgoing.once('response', (answer) => events.answered(answer))
   outgoing.once('upgrade', (answer, upstream: Socket, head: Buffer) => {
@@ -85,7 +87,7 @@ function takeOver(outgoing: ClientRequest, events: HandshakeEvents): void {
 }
 
 /** Headers of either half of the handshake, as the library takes them; what they say of the connection is ours. */
-function upgradeHeaders(fields: Readonly<Fields>): Record<string, string | string[]> {
+function upgradeHeaders(fields: readonly string[]): Record<string, string | string[]> {
   const headers = Object.create(null) as Record<string, string | string[]>
   for (let index = 0; index < fields.length; index += 2) {
     const name = String(fields[index]).toLowerCase()

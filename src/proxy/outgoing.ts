@@ -1,29 +1,23 @@
 /**
- * The request as undici sends it: the fields of the identity stage, and the framing that is ours alone.
+ * The request as the service gets it: the fields of the identity stage, and the framing that is ours alone.
  *
  * @module
  */
 import { header, type Incoming } from '#request/incoming.ts'
+import type { RequestHead } from '#upstream/exchange.ts'
 
 import type { Backend } from './backend.ts'
 import type { Call } from './call.ts'
-import type { Upload } from './upload.ts'
-
-/** Options of `Dispatcher.dispatch`; undici's types do not know `servername`. */
-export interface Outgoing {
-  readonly method: string
-  readonly path: string
-  readonly headers: string[]
-  readonly body: Upload | null
-  readonly servername: string | undefined
-}
 
 /** Builds the request for a backend. */
-export function outgoing({ request, plan, fields }: Call, backend: Backend, body: Upload | null): Outgoing {
-  const headers = [...fields, 'host', plan.upstream.host === 'pass' ? request.authority : backend.authority]
-  if (request.body !== 'chunked' && request.body > 0) headers.push('content-length', String(request.body))
-  if (wantsTrailers(request)) headers.push('te', 'trailers')
-  return { method: request.method, path: backend.prefix + plan.path, headers, body, servername: backend.servername }
+export function outgoing({ request, plan, fields }: Call, backend: Backend): RequestHead {
+  return {
+    method: request.method,
+    path: backend.prefix + plan.path,
+    host: plan.upstream.host === 'pass' ? request.authority : backend.authority,
+    fields: wantsTrailers(request) ? [...fields, 'te', 'trailers'] : fields,
+    body: request.body,
+  }
 }
 
 /** Whether the client can take a trailer section (RFC 9110 §6.5.1). */

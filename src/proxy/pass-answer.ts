@@ -12,7 +12,7 @@ import { ServerResponse } from '#http/node-http.ts'
 import type { ForwardPlan } from './call.ts'
 import { breakOff } from './endings.ts'
 import { takeWithin } from './pace.ts'
-import { answerFields, isEventStream } from './response-fields.ts'
+import { answerFields, isEventStream, lowered, without } from './response-fields.ts'
 import { Watch } from './watch.ts'
 
 /** Where the answer goes. */
@@ -29,10 +29,11 @@ export function passAnswer(
   done: (error?: Error) => void,
 ): void {
   const status = answer.statusCode ?? 502
-  if (status === 204) delete answer.headers['content-length'] // RFC 9110 §8.6
+  const received = lowered(answer.rawHeaders)
+  const fields = status === 204 ? without(received, 'content-length') : received // RFC 9110 §8.6
   const res = new ServerResponse(req)
   const { idle } = plan.upstream.timeout
-  const pause = isEventStream(answer.headers) ? Infinity : idle
+  const pause = isEventStream(fields) ? Infinity : idle
   const watch = new Watch(Infinity, () => {
     if (res.writableLength > 0) breakOff(res, true) // which tells that the client is gone
     else answer.destroy(new Error('the answer paused for too long'))
@@ -40,7 +41,7 @@ export function passAnswer(
   const onDrain = () => res.emit('drain')
   res.shouldKeepAlive = false
   res.assignSocket(socket)
-  res.writeHead(status, answerFields(answer.headers, plan))
+  res.writeHead(status, answerFields(fields, plan))
   res.flushHeaders()
   socket.on('drain', onDrain)
   watch.limit(pause)

@@ -13,7 +13,7 @@ export interface Pools {
   /** Keeps the backends in use and retires the others; their requests under way finish. */
   retain(inUse: Iterable<Backend>): void
   /** Cuts all connections. */
-  close(): Promise<void>
+  close(): void
 }
 
 type PoolMetrics = Pick<Metrics, 'upstreamConnections' | 'upstreamUnresolved' | 'upstreamEjected'>
@@ -45,8 +45,8 @@ export function createPools(metrics: PoolMetrics, parts: BackendParts = {}): Poo
         void backend.retire()
       }
     },
-    async close() {
-      await Promise.all([...backends.values()].map((backend) => backend.destroy()))
+    close() {
+      for (const backend of backends.values()) backend.destroy()
     },
   }
 }

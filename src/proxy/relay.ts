@@ -1,38 +1,32 @@
 /**
- * One exchange: the handler that undici tells of an upstream's answer, writing it straight to the client.
+ * One exchange: what a connection to the upstream tells of the answer is written straight to the client.
  *
  * The hot path of the gateway: no promise and no stream stands between the two sockets, only pause and resume.
  *
  * @module
  */
-import type { IncomingHttpHeaders } from 'node:http'
-import type { Dispatcher } from 'undici'
-
 import { endAfterRequest } from '#http/linger.ts'
 import { denials, type DenialCode } from '#request/denial.ts'
 import { deny } from '#request/verdict.ts'
 import type { Attempt } from '#resilience/attempts.ts'
+import type { AnswerHead, Fields } from '#upstream/answer-head.ts'
+import type { Exchange, Line, RequestHead } from '#upstream/exchange.ts'
+import type { Pool } from '#upstream/pool.ts'
+import type { FailureKind, UpstreamError } from '#upstream/upstream-error.ts'
 
 import type { Backend } from './backend.ts'
 import type { Call, Outcome } from './call.ts'
-import { isSocketBroken } from './connector.ts'
 import { Delivery } from './delivery.ts'
 import { breakOff, endWith } from './endings.ts'
-import { failureCode, isConnectionFailure, isIdempotent, isStale } from './failure.ts'
+import { denialOf, isIdempotent, isUnsent } from './failure.ts'
 import { isConnectionBound, outgoing, wantsTrailers } from './outgoing.ts'
 import { takeWithin } from './pace.ts'
-import { answerFields, faultOf, interimFields, isEventStream, MOST_INTERIM, trailerFields } from './response-fields.ts'
-import { UNASKED_CONTINUE } from './unasked-continue.ts'
+import { answerFields, interimFields, isEventStream, MOST_INTERIM, trailerFields, without } from './response-fields.ts'
 import { Upload } from './upload.ts'
 import type { Affinity } from './upstream.ts'
 import { Watch } from './watch.ts'
 
-type Controller = Dispatcher.DispatchController
-
-/** Never reaches anyone: undici asks for a reason. */
-const gone = new Error('the exchange is over')
-
-export class Relay implements Dispatcher.DispatchHandler {
+export class Relay implements Exchange {
   #affinity: Affinity
   #call: Call
   #done: (outcome: Outcome) => void
@@ -40,13 +34,13 @@ export class Relay implements Dispatcher.DispatchHandler {
   #upload: Upload | undefined
   #wantsTrailers: boolean
   #delivery: Delivery | undefined
+  #head: RequestHead | undefined
+  #pool: Pool | undefined
   /** Undefined until the request is on a connection. */
-  #controller: Controller | undefined
+  #line: Line | undefined
   #attempts = 0
   /** 1xx answers so far. */
   #interim = 0
-  /** A byte of an answer has come: from here on nothing is sent twice. */
-  #answering = false
   #began = performance.now()
   #headAt = Number.NaN
   /** Of the answer; 0 until its head has come. */
@@ -94,83 +88,94 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   #dispatch(backend: Backend, attempt: Attempt): void {
     this.#attempts += 1
-    this.#controller = undefined
+    this.#line = undefined
     this.#delivery = new Delivery(this.#call.plan.upstream, backend, attempt)
+    this.#head = outgoing(this.#call, backend)
     const single = this.#attempts > 1 || isConnectionBound(this.#call.fields)
-    const dispatcher = single ? backend.single : backend.dispatcher
-    dispatcher.dispatch(outgoing(this.#call, backend, this.#upload ?? null), this)
+    this.#pool = single ? backend.single : backend.pool
+    this.#pool.send(this)
   }
 
-  onRequestStart(controller: Controller): void {
-    if (this.#over) throw gone // unlike abort(), this leaves the connection to others
-    this.#controller = controller
+  get head(): RequestHead {
+    if (this.#head === undefined) throw new TypeError('nothing has been dispatched')
+    return this.#head
   }
 
-  onBodySent(): void {
+  get body(): Upload | undefined {
+    return this.#upload
+  }
+
+  begun(line: Line): boolean {
+    if (!this.#over) this.#line = line
+    return !this.#over
+  }
+
+  sent(): void {
     this.#watch.moved()
   }
 
-  onRequestSent(): void {
-    this.#watch.moved()
-  }
-
-  onResponseStarted(): void {
-    this.#answering = true
-  }
-
-  onResponseStart(controller: Controller, status: number, headers: IncomingHttpHeaders): void {
+  interim(status: number, fields: Fields): void {
     const { request, plan, res } = this.#call
-    const fault = faultOf(status, headers)
-    if (fault !== undefined) controller.abort(new Error(fault))
-    else if (status >= 200) this.#begin(status, headers)
-    else if ((this.#interim += 1) > MOST_INTERIM) controller.abort(new Error('too many interim answers'))
-    else if (!request.legacy && status !== UNASKED_CONTINUE)
-      res.writeInformation(status, interimFields(headers, plan.dropResponse))
+    if ((this.#interim += 1) > MOST_INTERIM) this.#end('upstream_failed', new Error('too many interim answers'))
+    else if (!request.legacy && status !== 100) res.writeInformation(status, interimFields(fields, plan.dropResponse)) // nobody asked for a 100 (RFC 9110 §15.2.1)
   }
 
-  #begin(status: number, headers: IncomingHttpHeaders): void {
+  answered({ status, fields, framing }: AnswerHead, whole: string | undefined, more: boolean): void {
     const { plan, res } = this.#call
-    if (status === 204) delete headers['content-length'] // RFC 9110 §8.6
-    const length = headers['content-length']
-    const fields = answerFields(headers, plan, this.#wantsTrailers && length === undefined)
-    if (this.#upload !== undefined && !this.#upload.closed) res.shouldKeepAlive = false
-    res.writeHead(status, fields)
+    const sized = typeof framing === 'number'
+    const received = status === 204 ? without(fields, 'content-length') : fields // RFC 9110 §8.6
+    if (this.#upload !== undefined && !this.#upload.finished) res.shouldKeepAlive = false
+    res.writeHead(status, answerFields(received, plan, this.#wantsTrailers && !sized))
 
     this.#headAt = performance.now()
     this.#status = status
-    this.#length = Number(length ?? Number.NaN)
+    this.#length = sized ? framing : Number.NaN
     this.#delivery?.answered(status)
-    if (isEventStream(headers)) {
+    if (whole !== undefined) {
+      this.#passWhole(whole)
+      return
+    }
+    if (isEventStream(fields)) {
       this.#idle = Infinity
       this.#watch.lift()
     } else this.#watch.limit(this.#idle)
-    queueMicrotask(this.#flush)
+    if (!more) res.flushHeaders()
   }
 
-  /** Sends the head alone when no byte of the body came along with it. */
-  #flush = (): void => {
+  /** As text, node joins it to the head, and one plain write costs half of a vectored one. */
+  #passWhole(body: string): void {
     const { res } = this.#call
-    if (this.#bytes === 0 && !this.#over && !res.writableEnded) res.flushHeaders()
+    this.#bytes = body.length
+    this.#release()
+    if (this.#upload === undefined) res.end(body, 'latin1')
+    else {
+      if (body === '') res.flushHeaders()
+      else res.write(body, 'latin1')
+      endAfterRequest(res)
+    }
+    if (res.writableLength > 0) this.#awaitClient()
   }
 
-  onResponseData(controller: Controller, chunk: Buffer): void {
+  data(chunk: Buffer): void {
     const { res } = this.#call
     if (res.destroyed) return
     this.#bytes += chunk.length
     this.#watch.moved()
     if (this.#bytes === this.#length && this.#upload === undefined) endWith(res, chunk)
-    else if (!res.write(chunk)) {
-      controller.pause()
-      this.#awaitClient()
-      res.once('drain', this.#resume)
-    }
+    else if (!res.write(chunk)) this.#pause()
   }
 
-  #resume = (): void => {
+  #pause(): void {
+    this.#line?.pause(this)
+    if (!this.#untaken) this.#call.res.once('drain', () => this.#resume())
+    this.#awaitClient()
+  }
+
+  #resume(): void {
     if (this.#over) return
     this.#untaken = false
     this.#watch.limit(this.#idle)
-    this.#controller?.resume()
+    this.#line?.resume(this)
   }
 
   /** From now on it is the client that the answer waits for, also that of an event stream. */
@@ -180,45 +185,42 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#watch.limit(takeWithin(res.writableLength, plan.pace, plan.upstream.timeout.idle))
   }
 
-  onResponseEnd(_controller: Controller, trailers: IncomingHttpHeaders): void {
+  ended(trailers: Fields): void {
     if (this.#over) return
-    if (isSocketBroken()) {
-      this.#end('upstream_failed', new Error('reset in the middle of the answer'))
-      return
-    }
-    this.#delivery?.finished()
+    this.#release()
     const { plan, res } = this.#call
     if (res.writableLength > 0) this.#awaitClient()
     if (res.writableEnded || res.destroyed) return
     if (this.#wantsTrailers) res.addTrailers(trailerFields(trailers, plan.dropResponse))
-    this.#upload?.release()
     if (this.#upload === undefined) res.end()
     else endAfterRequest(res)
   }
 
-  onResponseError(_controller: Controller | null, error: Error): void {
+  /** The upstream has done its part. */
+  #release(): void {
+    this.#delivery?.finished()
+    this.#line = undefined
+    this.#upload?.release()
+  }
+
+  failed(error: UpstreamError): void {
     if (this.#over) return
-    const sent = this.#controller !== undefined
-    const code = this.#status === 0 ? failureCode(error, sent) : 'upstream_failed'
-    if (this.#mayRetry(error, sent)) this.#retry(code, error)
+    const code = denialOf(error.kind)
+    if (this.#mayRetry(error.kind)) this.#retry(code, error)
     else this.#end(code, error)
   }
 
-  #mayRetry(error: Error, sent: boolean): boolean {
+  /** Once, and only what may be sent twice: to another target where this one cannot be reached. */
+  #mayRetry(kind: FailureKind): boolean {
     const { request, plan } = this.#call
-    if (this.#attempts > 1 || this.#answering) return false
-    if (isStale(error, sent)) return true
-    const harmless = request.body === 0 && isIdempotent(request.method)
-    const promising = sent || plan.upstream.backends.length > 1 // a target that cannot be reached is not asked again
-    return harmless && promising && isConnectionFailure(error, sent)
+    if (this.#attempts > 1 || request.body !== 0 || !isIdempotent(request.method)) return false
+    return kind === 'broken' || (isUnsent(kind) && plan.upstream.backends.length > 1)
   }
 
   #retry(code: DenialCode, error: Error): void {
     const { upstream } = this.#call.plan
-    const stale = isStale(error, this.#controller !== undefined)
-    const failed = stale ? undefined : this.#delivery?.backend
-    if (stale) this.#delivery?.withdrawn()
-    else this.#delivery?.failed(code, error)
+    const failed = this.#delivery?.backend
+    this.#delivery?.failed(code, error)
     const attempt = upstream.breaker.admit()
     if (attempt === undefined) {
       this.#end(code, error)
@@ -231,7 +233,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   #expire = (): void => {
     if (this.#upload?.starving === true) this.#end('request_timeout', new Error('the body came too slowly'))
     else if (this.#untaken) this.#end('client_closed', new Error('the client took its answer too slowly'))
-    else if (this.#controller === undefined && this.#delivery?.backend.crowded === true)
+    else if (this.#line === undefined && this.#delivery?.backend.crowded === true)
       this.#end('upstream_unavailable', new Error('no connection was free in time'))
     else this.#end('upstream_timeout', new Error('a deadline passed'))
   }
@@ -250,9 +252,9 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#delivery?.failed(code, error)
     this.#settle(begun || code === 'client_closed' ? 'answered' : 'unanswered', code, error)
     if (begun) breakOff(res, request.legacy || this.#untaken)
-    this.#controller?.abort(gone)
+    if (this.#line === undefined) this.#pool?.withdraw(this)
+    else this.#line.abort(this)
     this.#upload?.release()
-    this.#upload?.destroy()
   }
 
   #settle(kind: 'answered' | 'unanswered', code?: DenialCode, error?: Error): void {

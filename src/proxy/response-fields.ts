@@ -7,9 +7,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 import { hopByHop } from '#request/fields.ts'
-
-/** Names and values in turn; repeated fields have a list of values. */
-export type Fields = (string | string[])[]
+import type { Fields } from '#upstream/answer-head.ts'
 
 /** Whether a field, by its lower-case name, is kept from clients. */
 export type DropField = (name: string) => boolean
@@ -37,31 +35,44 @@ const neverTrailers: ReadonlySet<string> = new Set([
   'set-cookie',
   'www-authenticate',
 ])
-const commonOptions: ReadonlySet<unknown> = new Set([undefined, 'keep-alive', 'close', 'Keep-Alive', 'Close'])
 
 /** Fields of the final answer to one caller's request: shared caches are kept from what only that caller may see. */
 export function answerFields(
-  headers: IncomingHttpHeaders,
+  fields: Fields,
   { dropResponse, personal, responseHeaders }: AnswerRules,
   trailers = false,
 ): Fields {
-  if (personal) headers['cache-control'] = keptPrivate(headers['cache-control'])
-  const fields = responseFields(headers, dropResponse, trailers)
-  if (responseHeaders.length > 0) fields.push(...responseHeaders)
-  return fields
+  const kept = responseFields(fields, dropResponse, trailers)
+  if (personal) keepPrivate(kept)
+  for (const one of responseHeaders) kept.push(one)
+  return kept
 }
 
 /** Fields of an answer. */
-export function responseFields(headers: IncomingHttpHeaders, drop: DropField, trailers = false): Fields {
-  const named = commonOptions.has(headers.connection) ? undefined : connectionOptions(headers.connection)
-  const fields: Fields = []
-  for (const name in headers) {
-    const value = headers[name]
-    if (value === undefined || drop(name) || named?.has(name) === true) continue
+export function responseFields(fields: Fields, drop: DropField, trailers = false): Fields {
+  const named = connectionOptions(fields)
+  const kept: Fields = []
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] ?? ''
+    if (drop(name) || named?.has(name) === true) continue
     if (hopByHop.has(name) && !(trailers && name === 'trailer')) continue
-    fields.push(name, value)
+    kept.push(name, fields[index + 1] ?? '')
   }
-  return fields
+  return kept
+}
+
+/** The fields that node:http has read, their names in lower case. */
+export function lowered(rawHeaders: readonly string[]): Fields {
+  return rawHeaders.map((one, index) => (index % 2 === 0 ? one.toLowerCase() : one))
+}
+
+/** All fields but those of this name. */
+export function without(fields: Fields, name: string): Fields {
+  return fields.filter((_, index) => fields[index - (index % 2)] !== name)
+}
+
+function valuesOf(fields: Fields, name: string): string[] {
+  return fields.filter((_, index) => index % 2 === 1 && fields[index - 1] === name)
 }
 
 /** Directives by which a service has said itself whether shared caches may keep an answer (RFC 9111 §5.2.2). */
@@ -72,10 +83,19 @@ const sharing = /(?:^|[\s,])(?:public|s-maxage|private|no-store)(?=[\s,=]|$)/i
  * unless that speaks of shared caches already. They keep no answer to a request with `Authorization` (RFC 9111 §3.5),
  * but know nothing of cookies and API keys.
  */
-export function keptPrivate(said: string | string[] | undefined): string {
-  const directives = Array.isArray(said) ? said.join(', ') : (said ?? '')
+export function keptPrivate(said: readonly string[]): string {
+  const directives = said.join(', ')
   if (directives === '') return 'private'
   return sharing.test(directives) ? directives : `${directives}, private`
+}
+
+function keepPrivate(fields: Fields): void {
+  const first = fields.indexOf('cache-control')
+  if (first === -1 || first % 2 === 1 || fields.includes('cache-control', first + 2)) {
+    const value = keptPrivate(valuesOf(fields, 'cache-control'))
+    const others = without(fields, 'cache-control')
+    fields.splice(0, fields.length, ...others, 'cache-control', value)
+  } else fields[first + 1] = keptPrivate([fields[first + 1] ?? ''])
 }
 
 /** Why an answer cannot be passed on whole, though it is well-formed; undefined for nearly all. */
@@ -90,29 +110,34 @@ export function faultOf(status: number, headers: IncomingHttpHeaders): string | 
 export const MOST_INTERIM = 32
 
 /** Fields of a 1xx answer, which has no body and so no length (RFC 9110 §8.6). */
-export function interimFields(headers: IncomingHttpHeaders, drop: DropField): string[] {
-  const fields = responseFields(headers, (name) => name === 'content-length' || drop(name))
-  return fields.flatMap((values, index) => {
-    const name = fields[index - 1]
-    if (index % 2 === 0 || typeof name !== 'string') return []
-    return [values].flat().flatMap((value) => [name, value])
-  })
+export function interimFields(fields: Fields, drop: DropField): Fields {
+  return responseFields(fields, (name) => name === 'content-length' || drop(name))
 }
 
 /** Fields of a trailer section. */
-export function trailerFields(trailers: IncomingHttpHeaders, drop: DropField): [string, string][] {
-  return Object.entries(trailers).flatMap(([name, value]) => {
-    if (value === undefined || drop(name) || hopByHop.has(name) || neverTrailers.has(name)) return []
-    return (Array.isArray(value) ? value : [value]).map((one): [string, string] => [name, one])
-  })
+export function trailerFields(trailers: Fields, drop: DropField): [string, string][] {
+  const kept: [string, string][] = []
+  for (let index = 0; index < trailers.length; index += 2) {
+    const name = trailers[index] ?? ''
+    if (drop(name) || hopByHop.has(name) || neverTrailers.has(name)) continue
+    kept.push([name, trailers[index + 1] ?? ''])
+  }
+  return kept
 }
 
 /** True for server-sent events, which may pause for as long as they like. */
-export function isEventStream(headers: IncomingHttpHeaders): boolean {
-  return headers['content-type']?.startsWith('text/event-stream') === true
+export function isEventStream(fields: Fields): boolean {
+  return valuesOf(fields, 'content-type')[0]?.startsWith('text/event-stream') === true
 }
 
-function connectionOptions(value: string | string[] | undefined): ReadonlySet<string> {
-  const options = [value ?? []].flat().join(',').toLowerCase().split(',')
-  return new Set(options.map((option) => option.trim()))
+/** What the service names as belonging to its connection; undefined when that is nothing but the usual. */
+function connectionOptions(fields: Fields): ReadonlySet<string> | undefined {
+  let named: Set<string> | undefined
+  for (let index = 0; index < fields.length; index += 2) {
+    const value = fields[index + 1] ?? ''
+    if (fields[index] !== 'connection' || value === 'keep-alive' || value === 'close') continue
+    named ??= new Set()
+    for (const option of value.toLowerCase().split(',')) named.add(option.trim())
+  }
+  return named
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { STATUS_CODES } from '#http/node-http.ts'
@@ -11,14 +11,15 @@ import { denials, type DenialCode } from '#request/denial.ts'
 import type { Permit } from '#request/permit.ts'
 import { deny, type Deny } from '#request/verdict.ts'
 import type { Attempt } from '#resilience/attempts.ts'
+import type { Fields } from '#upstream/answer-head.ts'
 
 import type { Backend } from './backend.ts'
 import { refusal, type Call, type Outcome } from './call.ts'
 import { Delivery } from './delivery.ts'
-import { failureCode } from './failure.ts'
+import { handshakeDenial } from './failure.ts'
 import { handshake } from './handshake.ts'
 import { passAnswer } from './pass-answer.ts'
-import { faultOf, interimFields, MOST_INTERIM, responseFields, type Fields } from './response-fields.ts'
+import { faultOf, interimFields, lowered, MOST_INTERIM, responseFields } from './response-fields.ts'
 import type { TunnelOptions, Tunnels } from './tunnels.ts'
 import { Watch } from './watch.ts'
 import { isAccepted, readHandshake } from './websocket.ts'
@@ -103,18 +104,18 @@ class Upgrade {
     this.#attempts += 1
     this.#delivery = new Delivery(upstream, backend, attempt)
     this.#outgoing = handshake(backend, { path: backend.prefix + path, host, fields }, socket, {
-      interim: (status, headers) => this.#passInterim(status, headers),
+      interim: (status, fields) => this.#passInterim(status, fields),
       upgraded: (answer, connection, tunnel) => this.#upgraded(answer, connection, tunnel),
       answered: (answer) => this.#answered(answer),
       failed: (error, connected) => this.#failed(error, connected),
     })
   }
 
-  #passInterim(status: number, headers: IncomingHttpHeaders): void {
+  #passInterim(status: number, fields: Fields): void {
     if (this.#over) return
     this.#interim += 1
     if (this.#interim > MOST_INTERIM) this.#end('upstream_failed', new Error('too many interim answers'))
-    else this.#call.socket.write(interimHead(status, interimFields(headers, this.#call.plan.dropResponse)), 'latin1')
+    else this.#call.socket.write(interimHead(status, interimFields(fields, this.#call.plan.dropResponse)), 'latin1')
   }
 
   #upgraded(answer: IncomingMessage, upstream: Socket, tunnel: (fields: Fields) => void): void {
@@ -125,7 +126,7 @@ class Upgrade {
       return
     }
     this.#head(101)
-    tunnel([...responseFields(answer.headers, plan.dropResponse), ...plan.responseHeaders])
+    tunnel([...responseFields(lowered(answer.rawHeaders), plan.dropResponse), ...plan.responseHeaders])
     this.#delivery?.finished() // it waits for nothing any more, and it has a connection of its own
     const expiresAt = this.#permit.principal?.expires_at
     tunnels.open({ client, upstream, expiresAt, again, ended: (denial) => this.#settle('answered', denial) })
@@ -160,7 +161,7 @@ class Upgrade {
   /** A target that could not be reached has heard nothing: another one may be asked, once. */
   #failed(error: Error, connected: boolean): void {
     const { upstream } = this.#call.plan
-    const code = failureCode(error, connected)
+    const code = handshakeDenial(error, connected)
     const promising = !connected && !this.#over && this.#attempts === 1 && upstream.backends.length > 1
     const attempt = promising ? upstream.breaker.admit() : undefined
     if (attempt === undefined) {

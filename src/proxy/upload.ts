@@ -1,13 +1,11 @@
 /**
- * The body of a request on its way upstream.
- *
- * undici destroys the stream it is given when the upstream answers early or breaks off. Were that the request itself,
- * the client's connection would go down with it, before the answer is out; so this stands between them.
+ * The body of a request on its way upstream: what the client sends, when the service has room for it.
  *
  * @module
  */
 import type { IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
+
+import type { Body, BodySink } from '#upstream/exchange.ts'
 
 import { Patience, type Pace } from './pace.ts'
 
@@ -24,37 +22,33 @@ export interface UploadOptions {
   readonly tooLarge: () => void
 }
 
-export class Upload extends Readable {
+export class Upload implements Body {
   /** True while the upstream waits for the client. */
   starving = false
+  /** True once all of it has been handed on. */
+  finished = false
   #request: IncomingMessage
   #options: UploadOptions
   #patience: Patience
   #size = 0
-  #begun = false
+  #sink: BodySink | undefined
 
   constructor(request: IncomingMessage, options: UploadOptions) {
-    super({ highWaterMark: 64 * 1024 })
     this.#request = request
     this.#options = options
     this.#patience = new Patience(options.pace)
-    this.on('error', () => {}) // undici destroys it with an error it also reports to the handler
   }
 
-  override _read(): void {
-    this.starving = true
-    this.#options.waits(this.#patience.begin(performance.now()))
-    if (!this.#begun) {
-      this.#begun = true
-      this.#options.begin()
-      this.#request.on('data', this.#onData).on('end', this.#onEnd)
-    }
+  begin(sink: BodySink): void {
+    this.#sink = sink
+    this.#options.begin()
+    this.#request.on('data', this.#onData).on('end', this.#onEnd)
+    this.resume()
+  }
+
+  resume(): void {
+    this.#wait()
     this.#request.resume()
-  }
-
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#detach()
-    callback(error)
   }
 
   /** Lets go of the request; what is left of its body is read and thrown away. */
@@ -66,6 +60,11 @@ export class Upload extends Readable {
   #detach(): void {
     this.#fed()
     this.#request.off('data', this.#onData).off('end', this.#onEnd)
+  }
+
+  #wait(): void {
+    this.starving = true
+    this.#options.waits(this.#patience.begin(performance.now()))
   }
 
   #fed(): void {
@@ -83,11 +82,13 @@ export class Upload extends Readable {
     }
     this.#fed()
     this.#patience.earn(chunk.length, performance.now())
-    if (!this.push(chunk)) this.#request.pause()
+    if (this.#sink?.write(chunk) === false) this.#request.pause()
+    else this.#wait()
   }
 
   #onEnd = (): void => {
     this.#fed()
-    this.push(null)
+    this.finished = true
+    this.#sink?.end()
   }
 }

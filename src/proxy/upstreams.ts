@@ -18,7 +18,7 @@ export interface Upstreams {
   /** Keeps the upstreams in use and lets the others go; their requests under way finish. */
   retain(inUse: Iterable<Upstream>): void
   /** Stops all timers and cuts all connections. */
-  close(): Promise<void>
+  close(): void
 }
 
 /** Makes the registry; `parts` are the same for all upstreams. */
@@ -44,9 +44,9 @@ export function createUpstreams(parts: Omit<UpstreamParts, 'ca'>): Upstreams {
       }
       pools.retain([...kept].flatMap(({ backends }) => backends))
     },
-    async close() {
+    close() {
       for (const upstream of upstreams.values()) upstream.close()
-      await pools.close()
+      pools.close()
     },
   }
 }

@@ -10,7 +10,8 @@ const LF = 0x0a
 
 const tchar = "[!#$%&'*+\\-.^_`|~\\w]"
 const quoted = '"(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t\\x20-\\x7e\\x80-\\xff])*"'
-const sizeLine = new RegExp(`^([\\da-fA-F]{1,16})(?:;${tchar}+(?:=(?:${tchar}+|${quoted}))?)*$`)
+const extensions = new RegExp(`^(?:;${tchar}+(?:=(?:${tchar}+|${quoted}))?)*$`)
+const sizeDigits = /^[\da-fA-F]{1,16}$/
 
 /** What has come of a body in chunks. */
 export class Chunks {
@@ -72,8 +73,10 @@ export class Chunks {
   }
 
   #takeSize(line: string): string | undefined {
-    const size = Number.parseInt(sizeLine.exec(line)?.[1] ?? '', 16)
+    const [digits = '', extended] = line.split(';', 2)
+    const size = sizeDigits.test(digits) ? Number.parseInt(digits, 16) : Number.NaN
     if (!(size <= Number.MAX_SAFE_INTEGER)) return 'a chunk without a size'
+    if (extended !== undefined && !extensions.test(line.slice(digits.length))) return 'a malformed chunk extension'
     this.#left = size
     this.#reading = size === 0 ? 'trailers' : 'data'
     return undefined

@@ -1,28 +1,30 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 
-import { failureCode, isStale } from '#proxy/failure.ts'
+import { denialOf, handshakeDenial, isUnsent } from '#proxy/failure.ts'
 
 suite('failures', () => {
-  const coded = (code: string) => Object.assign(new Error(code), { code })
-
   test('before the request is sent are about reaching the upstream, after it about the upstream', () => {
-    assert.equal(failureCode(coded('ECONNREFUSED'), false), 'upstream_unreachable')
-    assert.equal(failureCode(coded('ECONNRESET'), false), 'upstream_unreachable')
-    assert.equal(failureCode(coded('ECONNRESET'), true), 'upstream_failed')
-    assert.equal(failureCode(new Error('?'), true), 'upstream_failed')
+    for (const [kind, code, unsent] of [
+      ['unreachable', 'upstream_unreachable', true],
+      ['connect_timeout', 'upstream_timeout', true],
+      ['crowded', 'upstream_unavailable', true],
+      ['broken', 'upstream_failed', false],
+      ['cut', 'upstream_failed', false],
+      ['malformed', 'upstream_failed', false],
+    ] as const)
+      assert.deepEqual([denialOf(kind), isUnsent(kind)], [code, unsent], kind)
   })
 
-  test('of a kept connection before the request was on it say nothing about the upstream', () => {
-    assert.equal(isStale(coded('ECONNRESET'), false), true)
-    assert.equal(isStale(coded('ECONNRESET'), true), false)
-    assert.equal(isStale(coded('ECONNREFUSED'), false), false)
-    assert.equal(isStale(new Error('?'), false), false)
+  test('of our own making, and of the client, are named as such', () => {
+    assert.equal(denialOf('unfit'), 'internal_error')
+    assert.equal(denialOf('mismatch'), 'request_malformed')
   })
 
-  test('of our own making are named as such', () => {
-    assert.equal(failureCode(coded('UND_ERR_INVALID_ARG'), false), 'internal_error')
-    assert.equal(failureCode(coded('UND_ERR_REQ_CONTENT_LENGTH_MISMATCH'), true), 'request_malformed')
-    assert.equal(failureCode(coded('ETIMEDOUT'), false), 'upstream_timeout')
+  test('of handshakes go by what the system says', () => {
+    const coded = (code: string) => Object.assign(new Error(code), { code })
+    assert.equal(handshakeDenial(coded('ECONNREFUSED'), false), 'upstream_unreachable')
+    assert.equal(handshakeDenial(coded('ECONNRESET'), true), 'upstream_failed')
+    assert.equal(handshakeDenial(coded('ETIMEDOUT'), false), 'upstream_timeout')
   })
 })

@@ -36,7 +36,7 @@ suite('upstreams', () => {
     assert.equal(upstreams.get('orders', block(), 'pem'), first)
     assert.equal(first.breaker.admit(), undefined, 'the breaker is still open')
     assert.equal(await read('heimdall_breaker_state', { breaker: 'upstream orders' }), 2)
-    await upstreams.close()
+    upstreams.close()
   })
 
   test('start afresh when the block is another, and keep the targets that stay', async () => {
@@ -57,7 +57,7 @@ suite('upstreams', () => {
     assert.equal(await read('heimdall_breaker_state', { breaker: 'upstream orders' }), 0)
     assert.deepEqual([backendOf(next, 0), backendOf(next, 0).ejected], [backendOf(first, 0), true])
     assert.equal(await read('heimdall_upstream_targets_ejected', { upstream: 'orders' }), 1)
-    await upstreams.close()
+    upstreams.close()
   })
 
   test('leave no word in the metrics of those that a reload took out of the file', async () => {
@@ -70,7 +70,7 @@ suite('upstreams', () => {
     for (const name of ['breaker_state', 'upstream_connections', 'upstream_targets_ejected'])
       assert.doesNotMatch(text, new RegExp(`^heimdall_${name}.*reports`, 'm'))
     assert.match(text, /^heimdall_breaker_state\{breaker="upstream orders"\} 0$/m)
-    await upstreams.close()
+    upstreams.close()
   })
 })
 

@@ -116,7 +116,7 @@ export async function startForwarder(options: ForwarderOptions): Promise<Forward
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
       upstream.close()
-      await pools.close()
+      pools.close()
     },
   }
 }

@@ -21,6 +21,7 @@ const STRICTER = new Set([
   'two statements of the length', // undici believes the last of two codings
   '101 to a request without upgrade',
   'a control character in the reason',
+  'a malformed chunk extension',
 ])
 /** Line ends before a status line, which undici skips. */
 const EMPTY_LINES = /(?:^|\r\n\r\n)[\r\n]+HTTP/
