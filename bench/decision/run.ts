@@ -27,7 +27,7 @@ and in Postgres. Needs redis-server and Postgres 15. Writes bench/decision/RESUL
 examples:
   npm run bench:decision
   npm run bench:decision -- --samples 10000
-  npm run bench:decision -- --only Redis
+  npm run bench:decision -- --only L2
 `
 
 const PEOPLE = 500
