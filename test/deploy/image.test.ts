@@ -5,6 +5,7 @@ import { suite, test } from 'node:test'
 
 import { commandOf } from '#cli/commands.ts'
 
+import { heimdall } from '../support/command.ts'
 import { FLAGS } from '../support/flags.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -19,13 +20,14 @@ const instructions = read('Dockerfile')
     return [name, rest]
   })
 const all = (name: string) => instructions.filter(([found]) => found === name).map(([, rest]) => rest)
-const words = (name: string): string[] => JSON.parse(/\[.*\]$/.exec(all(name).at(-1) ?? '')?.[0] ?? 'null')
+const listed = (rest = ''): string[] => JSON.parse(/\[.*\]$/.exec(rest)?.[0] ?? 'null')
+const words = (name: string): string[] => listed(all(name).at(-1))
 
 suite('the image', () => {
   test('runs as nobody in particular', () => {
-    assert.deepEqual(all('USER'), ['65532:65532'])
+    assert.deepEqual(new Set(all('USER')), new Set(['65532:65532']))
     assert.ok(
-      instructions.findIndex(([name]) => name === 'USER') > instructions.findLastIndex(([name]) => name === 'COPY'),
+      instructions.findLastIndex(([name]) => name === 'USER') > instructions.findLastIndex(([name]) => name === 'COPY'),
       'owns no file it could change',
     )
   })
@@ -39,14 +41,31 @@ suite('the image', () => {
   })
 
   test('checks its health with a command of its own', async () => {
-    assert.deepEqual(words('HEALTHCHECK'), ['node', 'src/main.ts', 'health'])
+    assert.deepEqual(words('HEALTHCHECK'), ['node', ...FLAGS, 'src/main.ts', 'health'])
     for (const name of ['serve', 'health']) assert.ok(await commandOf(name))
   })
 
   test('takes its base as an argument and locked packages without scripts, development and optional ones left out', () => {
-    assert.deepEqual(all('FROM'), ['${NODE_IMAGE} AS packages', '${NODE_IMAGE}'])
+    assert.deepEqual(all('FROM'), ['${NODE_IMAGE} AS packages', 'packages AS compiled', '${NODE_IMAGE}'])
     assert.match(all('ARG').join(), /^NODE_IMAGE=node:24/)
-    assert.deepEqual(words('RUN').slice(0, 5), ['npm', 'ci', '--omit=dev', '--omit=optional', '--ignore-scripts'])
+    assert.deepEqual(listed(all('RUN')[0]).slice(0, 5), [
+      'npm',
+      'ci',
+      '--omit=dev',
+      '--omit=optional',
+      '--ignore-scripts',
+    ])
+  })
+
+  test('is compiled when it is built, by the commands, flags and user that it runs with', async () => {
+    const [, health, serve] = all('RUN').map((rest) => listed(rest))
+    assert.deepEqual(health, ['node', ...FLAGS, 'src/main.ts', 'help', 'health'])
+    const started = ['node', ...FLAGS, 'src/main.ts', 'serve', '--config', 'warm-up.yaml']
+    assert.deepEqual(serve, ['timeout', '--preserve-status', '5', ...started])
+    const [from, to] = all('ENV').flatMap((rest) => /^NODE_COMPILE_CACHE=(.*)$/.exec(rest)?.[1] ?? [])
+    assert.ok(all('COPY').includes(`--from=compiled --chmod=555 ${from} ${to?.replace('/app/', './')}`))
+    const { code, err } = await heimdall(['check', '--config', join(root, 'deploy/warm-up.yaml')])
+    assert.equal(code, 0, err)
   })
 
   test('is made of files that exist and are let into the build, and of no others', () => {
