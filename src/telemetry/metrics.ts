@@ -5,9 +5,8 @@
  *
  * @module
  */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-
 import { DurationMetric } from './durations.ts'
+import { Counter, Gauge, Histogram, Registry } from './prom-client.ts'
 import { tallied } from './tallied.ts'
 
 const durations = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5]
