@@ -9,7 +9,7 @@ import { join } from 'node:path'
 
 import { newSession } from '#directory/secrets.ts'
 import { OWN_ISSUER } from '#request/principal.ts'
-import { grant } from '#stores/writes.ts'
+import { grant, upsertUser } from '#stores/writes.ts'
 
 import { noPostgres, startPostgres } from '../../test/support/postgres.ts'
 import { childrenOf } from '../../test/support/processes.ts'
@@ -44,6 +44,7 @@ export async function startStores(folder: string): Promise<Stores> {
   const postgres = await startPostgres()
   for (const pid of childrenOf(process.pid)) pinServers(pid)
   const directory = await storeDirectory(postgres.url)
+  await upsertUser(directory.db, { id: 'alice' })
   await grant(directory.db, { issuer: OWN_ISSUER, subject: 'alice' }, { permissions: ['items:read', 'items:write'] })
   let lists = 0
   return {

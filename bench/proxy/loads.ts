@@ -30,7 +30,10 @@ export async function send(
   const url = origin + traffic.path
   if (traffic.kind === 'same') return sendSame(children, url, traffic, how.seconds)
   if (traffic.kind === 'echo') return sendEcho(children, url, traffic, how.seconds)
-  return passOnce(children, { url, header: traffic.header, file: await traffic.list(how.round) })
+  const file = await traffic.list(how.round)
+  const answered = await passOnce(children, { url, header: traffic.header, file })
+  if (answered.statuses['200'] === answered.requests) return answered
+  throw new Error(`not every answer was 200: ${JSON.stringify(answered)}`)
 }
 
 async function sendSame(children: Children, url: string, traffic: Same, seconds: number): Promise<Answered> {
@@ -49,16 +52,18 @@ async function sendSame(children: Children, url: string, traffic: Same, seconds:
   return { requests: Number(requests), seconds: Number(took) }
 }
 
+export interface Passed extends Answered {
+  /** How often each status was answered. */
+  readonly statuses: Readonly<Record<string, number>>
+}
+
 /** Sends each value of a file once. */
 export async function passOnce(
   children: Children,
   { url, header, file }: { readonly url: string; readonly header: Once['header']; readonly file: string },
-): Promise<Answered> {
+): Promise<Passed> {
   const command: Command = [process.execPath, join(LOADS, 'list.ts'), url, header, file, String(CONNECTIONS)]
-  const report = await children.run('load', command, SLACK * 4)
-  const answered = JSON.parse(report) as Answered & { readonly statuses: Readonly<Record<string, number>> }
-  if (answered.statuses['200'] !== answered.requests) throw new Error(`not every answer was 200\n${report}`)
-  return answered
+  return JSON.parse(await children.run('load', command, SLACK * 4)) as Passed
 }
 
 async function sendEcho(children: Children, url: string, { headers }: Echo, seconds: number): Promise<Answered> {

@@ -20,7 +20,7 @@ const plans = {
   full: {
     rounds: 5,
     seconds: 2,
-    once: 10_000,
+    once: 20_000,
     sessions: 6000,
     paced: { rounds: 3, seconds: 3, rates: [1000, 5000, 20_000] },
   },

@@ -4,7 +4,7 @@
  * @module
  */
 import { plotBars, plotLines } from '../plot.ts'
-import { bars, judge } from './bars.ts'
+import { bars, judge, type Verdict } from './bars.ts'
 import type { Plan } from './candidate.ts'
 import type { Circumstances } from './circumstances.ts'
 import { cpuOf, type Measured, type Result } from './result.ts'
@@ -12,6 +12,8 @@ import { median, spread } from './statistics.ts'
 import { barsTable, layerTable, loadTables, waitTable } from './tables.ts'
 
 export interface Run {
+  /** Of all candidates: bars that were not measured are then a gap. */
+  readonly isFull: boolean
   readonly plan: Plan
   readonly measured: Measured
   readonly circumstances: Circumstances
@@ -65,7 +67,7 @@ export function report(run: Run): string {
     '',
     '## Bars',
     '',
-    ...barsTable(bars.map((bar) => judge(bar, run.measured))),
+    ...barsTable(verdictsOf(run)),
     '',
     '## CPU and memory',
     '',
@@ -89,6 +91,11 @@ export function report(run: Run): string {
     `load, upstream and stores on ${run.circumstances.cores['load']}; load average ${before.toFixed(2)} before, ${after.toFixed(2)} after. ${run.circumstances.versions.join(', ')}.`,
     '',
   ].join('\n')
+}
+
+/** Every bar of a full run, and of others those that something was measured for. */
+export function verdictsOf({ isFull, measured }: Run): Verdict[] {
+  return bars.map((bar) => judge(bar, measured)).filter(({ verdict }) => isFull || verdict !== 'not measured')
 }
 
 /** The plots of a run, by file name. */

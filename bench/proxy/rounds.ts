@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { Once, Plan } from './candidate.ts'
+import type { Once, Plan, Same } from './candidate.ts'
 import { layersOf, sharesBetween } from './layers.ts'
 import { pace, send, type Paced } from './loads.ts'
 import type { Progress } from './progress.ts'
@@ -34,8 +34,9 @@ export function takeRounds(world: World, plan: Plan, progress: Progress): Rounds
   const before = new Map<Running, () => Promise<void>>()
   const read = new Map<Running, Awaited<ReturnType<typeof layersOf>>>()
 
-  const awake = async <T>({ child }: Running, work: () => Promise<T>): Promise<T> => {
+  const awake = async <T>({ child, candidate }: Running, work: () => Promise<T>): Promise<T> => {
     if (child?.pid === undefined) return work()
+    if (child.exitCode !== null) throw new Error(`${candidate.id} ended with ${child.exitCode}`)
     children.resume(child.pid)
     await sleep(AWAKE)
     const done = await work()
@@ -60,6 +61,7 @@ export function takeRounds(world: World, plan: Plan, progress: Progress): Rounds
         const { candidate } = one
         const hook = await candidate.ready?.(world, one)
         if (hook !== undefined) before.set(one, hook)
+        if (one.traffic.kind === 'once') await send(children, one.origin, sampleOf(one.traffic), { ...plan, round: 0 })
         await measure(one, 0)
         read.set(one, await layersOf(one.probes))
         progress.done(`${candidate.id} is warm`)
@@ -91,6 +93,11 @@ export function takeRounds(world: World, plan: Plan, progress: Progress): Rounds
         return { id, group, title, loads: loads.get(one) ?? [], paced: paced.get(one) ?? {}, memory: held, layers }
       }),
   }
+}
+
+/** The good value again and again: what a process does many times it does fast, and this is not to be about that. */
+function sampleOf({ path, header, sample }: Once): Same {
+  return { kind: 'same', path, headers: { [header]: sample } }
 }
 
 /** Makes the list before the clock starts. */

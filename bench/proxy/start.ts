@@ -28,7 +28,7 @@ export interface Running {
   readonly startMemory: number
 }
 
-/** Starts one and waits until it serves. @throws Error when it lets a bad credential through, or refuses a good one */
+/** Starts one, waits until it serves, and stops it by a signal until it is its turn. @throws Error when it lets a bad credential through, or refuses a good one */
 export async function start(candidate: Candidate, world: World, plan: Plan): Promise<Running> {
   const { title, place = 'proxy', patience = PATIENCE } = candidate
   const ports = { listen: await steadyPort(), probes: await steadyPort() }
@@ -39,11 +39,20 @@ export async function start(candidate: Candidate, world: World, plan: Plan): Pro
   const ask = (headers: Headers) =>
     traffic.kind === 'echo' ? upgradeStatusOf(origin + traffic.path, headers) : statusOf(origin + traffic.path, headers)
   const [good, right] = rightOf(traffic)
-  await eventually(`${title} serves`, async () => (await ask(good)) === right, patience)
+  let status = 0
+  const serves = async () => {
+    if (child !== undefined && child.exitCode !== null) throw new Error(`${title} ended with ${child.exitCode}`)
+    status = await ask(good)
+    return status === right
+  }
+  await eventually(title, serves, patience).catch(() => {
+    throw new Error(`${title} answers ${status} instead of ${right} after ${patience / 1000} s`)
+  })
   const bad = candidate.bad === undefined ? undefined : await ask(candidate.bad(world))
   if (bad !== undefined && bad !== 401) throw new Error(`${title} answers ${bad} to a bad credential`)
   await sleep(SETTLE)
   const startMemory = child?.pid === undefined ? 0 : memory(treeOf(child.pid)).now
+  if (child?.pid !== undefined) world.children.pause(child.pid)
   return { candidate, origin, child, probes: `http://127.0.0.1:${ports.probes}`, traffic, startMemory }
 }
 

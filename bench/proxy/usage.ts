@@ -18,9 +18,9 @@ export function treeOf(pid: number): number[] {
 /** User and system time so far, microseconds. */
 export function processorTime(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const stat = textOf(pid, 'stat')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return sum + ((Number(fields[11]) + Number(fields[12])) / TICKS) * 1e6
+    return sum + ((Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS) * 1e6
   }, 0)
 }
 
@@ -28,8 +28,8 @@ export function processorTime(pids: readonly number[]): number {
 export function memory(pids: readonly number[]): { readonly now: number; readonly peak: number } {
   const held = { now: 0, peak: 0 }
   for (const pid of pids) {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-    const of = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / MIB
+    const status = textOf(pid, 'status')
+    const of = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) / MIB
     held.now += of('VmRSS')
     held.peak += of('VmHWM')
   }
@@ -46,5 +46,14 @@ export function watchMemory(pids: readonly number[]): { stop(): number } {
       clearInterval(timer)
       return look()
     },
+  }
+}
+
+/** Empty when the process has ended meanwhile. */
+function textOf(pid: number, file: 'stat' | 'status'): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch {
+    return ''
   }
 }

@@ -54,16 +54,14 @@ function sameSessions(world: World, { sessions }: Plan): Promise<string> {
 /** Another gateway, which reads all of the sessions before each round, and so puts them into Redis. */
 async function readByAnother(world: World, { traffic }: Running): Promise<() => Promise<void>> {
   const ports = { listen: await steadyPort(), probes: await steadyPort() }
-  const child = world.children.launch('load', await withSessions.command(world, ports))
+  world.children.launch('load', await withSessions.command(world, ports))
   const url = `http://127.0.0.1:${ports.listen}${PATH}`
   const { header, sample, list } = traffic as Once
   await eventually('the other gateway serves', async () => (await statusOf(url, { [header]: sample })) === 200, 15_000)
   let last = -Infinity
   return async () => {
     await sleep(Math.max(0, last + FORGOTTEN - performance.now()))
-    if (child.pid !== undefined) world.children.resume(child.pid)
     await passOnce(world.children, { url, header, file: await list(0) })
-    if (child.pid !== undefined) world.children.pause(child.pid)
     last = performance.now()
   }
 }

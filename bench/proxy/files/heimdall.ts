@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { AUDIENCE, ISSUER } from '../tokens.ts'
@@ -25,6 +25,8 @@ export interface HeimdallOptions {
   readonly authenticate?: 'issuer' | 'login' | 'keys'
   readonly workers?: number
 }
+
+const IN_A_FILE = 1000 // routes
 
 const limits = {
   'per-subject': '{ allow: 100000000/min, by: subject, shared: false }',
@@ -48,27 +50,32 @@ function blocks({ stores, authenticate = 'issuer', workers, ...options }: Heimda
     ...(workers === undefined ? [] : [`workers: ${workers}`]),
     ...(stores === undefined ? [] : [`stores: { redis: "${stores.redis}", postgres: "${stores.postgres}" }`]),
     'authenticators:',
-    `  issuer: { jwt: { issuer: ${ISSUER}, audience: ${AUDIENCE}, jwks_file: jwks.json } }`,
+    `  issuer: { jwt: { issuer: ${ISSUER}, audience: ${AUDIENCE}, jwks_file: ../jwks.json } }`,
     ...(stores === undefined ? [] : ['  login: { session: {} }', '  keys: { api_key: {} }']),
-    'limits:',
-    ...chosen.map((name) => `  ${name}: ${limits[name]}`),
-    `defaults: { upstream: service, authenticate: [${authenticate}], limits: [${chosen.join(', ')}] }`,
+    `limits: { ${chosen.map((name) => `${name}: ${limits[name]}`).join(', ')} }`,
+    `defaults: { upstream: service, authenticate: [${authenticate}], limits: [${chosen.join(', ')}], require: { permissions: ["items:read"] } }`,
   ]
 }
 
 /** @returns path of the file */
 export function heimdallFile(world: World, ports: Ports, options: HeimdallOptions = {}): string {
-  const { folder, upstream, echo } = world
-  const services = Array.from({ length: (options.routes ?? 100) - 3 }, (_, index) => {
-    const asks = 'methods: [GET, POST], require: { permissions: ["items:read"] }'
-    return `  - { name: service-${index}, path: "/services/${index}/**", ${asks} }`
-  })
+  const { upstream, echo } = world
+  const { routes = 100 } = options
+  const folder = join(world.folder, `heimdall-${ports.listen}`) // of its own: what is written beside it is looked at
+  mkdirSync(folder, { recursive: true })
+  const services = Array.from(
+    { length: routes - 3 },
+    (_, index) => `  - { name: service-${index}, path: "/services/${index}/**", methods: [GET, POST] }`,
+  )
+  for (let file = 0; services.length > IN_A_FILE; file += 1)
+    writeFileSync(join(folder, `routes-${file}.yaml`), ['routes:', ...services.splice(-IN_A_FILE), ''].join('\n'))
   const text = [
     'version: 1',
     `listen: 127.0.0.1:${ports.listen}`,
     `probes: 127.0.0.1:${ports.probes}`,
     `upstreams: { service: "${upstream.origin}", echo: "${echo.origin}" }`,
     ...blocks(options),
+    ...(routes > IN_A_FILE ? [`include: ["routes-*.yaml"]`] : []),
     'routes:',
     ...services,
     '  - { name: public, path: "/public/**", public: true, limits: [] }',
@@ -76,7 +83,7 @@ export function heimdallFile(world: World, ports: Ports, options: HeimdallOption
     `  - { name: echo, path: "${ECHO_PATH}", upstream: echo }`,
     '',
   ].join('\n')
-  const path = join(folder, `heimdall-${ports.listen}.yaml`)
+  const path = join(folder, 'heimdall.yaml')
   writeFileSync(path, text)
   return path
 }
