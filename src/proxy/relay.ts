@@ -60,14 +60,14 @@ export class Relay implements Exchange {
     this.#done = done
     this.#wantsTrailers = wantsTrailers(call.request)
     this.#idle = call.plan.upstream.timeout.idle
-    this.#watch = new Watch(call.plan.timeout ?? Infinity, this.#expire)
+    this.#watch = new Watch(call.plan.timeout ?? Infinity, () => this.#expire())
   }
 
   /** Makes the first attempt, which the breaker has let go. */
   start(attempt: Attempt): void {
     const { request, plan, req, res } = this.#call
     if (request.body !== 0) this.#upload = this.#createUpload()
-    res.on('close', this.#onClose)
+    res.on('close', () => this.#onClose())
     this.#watch.limit(plan.upstream.timeout.headers)
     this.#dispatch(plan.upstream.pick(this.#affinity), attempt)
     if (req.socket.destroyed) this.#onClose()
@@ -230,7 +230,7 @@ export class Relay implements Exchange {
     this.#dispatch(upstream.pick(this.#affinity, failed), attempt)
   }
 
-  #expire = (): void => {
+  #expire(): void {
     if (this.#upload?.starving === true) this.#end('request_timeout', new Error('the body came too slowly'))
     else if (this.#untaken) this.#end('client_closed', new Error('the client took its answer too slowly'))
     else if (this.#line === undefined && this.#delivery?.backend.crowded === true)
@@ -238,7 +238,7 @@ export class Relay implements Exchange {
     else this.#end('upstream_timeout', new Error('a deadline passed'))
   }
 
-  #onClose = (): void => {
+  #onClose(): void {
     if (this.#over) return
     if (this.#call.res.writableFinished) this.#settle('answered')
     else this.#end('client_closed', new Error('the client closed its connection'))
@@ -260,7 +260,6 @@ export class Relay implements Exchange {
   #settle(kind: 'answered' | 'unanswered', code?: DenialCode, error?: Error): void {
     this.#over = true
     this.#watch.stop()
-    this.#call.res.off('close', this.#onClose)
     this.#done({
       answered: kind === 'answered',
       denial: code === undefined ? undefined : deny(code, error?.message ?? ''),

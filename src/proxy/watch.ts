@@ -1,11 +1,24 @@
 /**
  * The watch over one exchange: a single timer for all of its deadlines.
  *
- * undici's own timers tick at up to a second, and most exchanges end long before any deadline,
- * so movement is only noted, and the timer looks at the note when it fires.
+ * Most exchanges end long before any deadline, so movement is only noted, and no timer is set while the deadline is far:
+ * one look at all exchanges, ten times a second, finds those for which it has come near. That saves a microsecond a request.
  *
  * @module
  */
+
+const FAR = 300 // milliseconds
+const LOOK = 100 // milliseconds between looks
+
+const far = new Set<Watch>()
+let looking = false
+
+function look(): void {
+  for (const watch of far) watch.approach()
+  looking = far.size > 0
+  if (looking) setTimeout(look, LOOK)
+}
+
 export class Watch {
   #expire: () => void
   #moved: number
@@ -35,46 +48,71 @@ export class Watch {
   limit(limit: number): void {
     this.#moved = performance.now()
     this.#limit = limit
-    if (this.#due() < this.#firesAt) this.#arm()
+    if (this.#due() < this.#firesAt) this.#arm(this.#moved)
   }
 
   /** Within `milliseconds` this must be said again; Infinity: it need not. */
   waits(milliseconds: number): void {
-    this.#sentBy = performance.now() + milliseconds
-    if (this.#due() < this.#firesAt) this.#arm()
+    const now = performance.now()
+    this.#sentBy = now + milliseconds
+    if (this.#due() < this.#firesAt) this.#arm(now)
   }
 
   /** Lets the exchange last as long as it likes: for event streams. */
   lift(): void {
     this.#limit = Infinity
     this.#end = Infinity
+    this.#arm(performance.now())
   }
 
   stop(): void {
-    clearTimeout(this.#timer)
-    clearImmediate(this.#lastLook)
+    this.#disarm()
+    if (this.#lastLook !== undefined) clearImmediate(this.#lastLook)
     this.#firesAt = -Infinity
+  }
+
+  /** Sets the timer when the deadline has come near; called by the look at all of them. */
+  approach(): void {
+    const now = performance.now()
+    if (this.#due() - now < FAR) this.#arm(now)
   }
 
   #due(): number {
     return Math.min(this.#moved + this.#limit, this.#end, this.#sentBy)
   }
 
-  #arm(): void {
-    clearTimeout(this.#timer)
+  #arm(now: number): void {
+    this.#disarm()
     this.#firesAt = this.#due()
     if (this.#firesAt === Infinity) return
-    const wait = Math.max(1, this.#firesAt - performance.now())
-    this.#timer = setTimeout(this.#check, Math.min(wait, 2 ** 31 - 1))
+    const wait = this.#firesAt - now
+    if (wait < FAR) this.#timer = setTimeout(() => this.#check(), Math.max(1, wait))
+    else {
+      far.add(this)
+      if (!looking) setTimeout(look, LOOK)
+      looking = true
+    }
+  }
+
+  #disarm(): void {
+    far.delete(this)
+    if (this.#timer !== undefined) clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 
   /** After a pause of our own, what has come meanwhile is read before anybody is given up. */
-  #check = (): void => {
-    if (this.#isEarly()) this.#arm()
-    else this.#lastLook = setImmediate(() => (this.#isEarly() ? this.#arm() : this.#expire()))
+  #check(): void {
+    if (!this.#armAnew())
+      this.#lastLook = setImmediate(() => {
+        if (!this.#armAnew()) this.#expire()
+      })
   }
 
-  #isEarly(): boolean {
-    return this.#due() - performance.now() > 1
+  /** Whether there is time left. */
+  #armAnew(): boolean {
+    const now = performance.now()
+    const early = this.#due() - now > 1
+    if (early) this.#arm(now)
+    return early
   }
 }

@@ -51,17 +51,16 @@ export class AnswerReader {
     return this.#inBody && this.#left === Infinity && this.#chunks === undefined
   }
 
-  /** Takes bytes; those that go on are copied. */
-  take(bytes: Buffer): Progress {
+  /** Takes the first so many bytes; those that go on are copied. */
+  take(bytes: Buffer, count: number): Progress {
     this.answering = true
     const exchange = this.#exchange
     if (exchange === undefined) return 'more'
-    return this.#inBody ? this.#takeBody(exchange, bytes) : this.#takeHeads(exchange, bytes)
+    return this.#inBody ? this.#takeBody(exchange, bytes.subarray(0, count)) : this.#takeHeads(exchange, bytes, count)
   }
 
-  #takeHeads(exchange: Exchange, bytes: Buffer): Progress {
-    let at = -this.#text.length // of the text in the bytes
-    let text = this.#text + bytes.toString('latin1')
+  #takeHeads(exchange: Exchange, bytes: Buffer, count: number): Progress {
+    let text = this.#text + bytes.toString('latin1', 0, count)
     this.#text = ''
     while (this.#exchange !== undefined) {
       const end = text.indexOf('\r\n\r\n') + 2
@@ -69,9 +68,9 @@ export class AnswerReader {
       const head = end > MOST_HEAD ? 'a head that is too large' : readHead(text, end)
       if (typeof head === 'string') return this.#refuse(head)
       if (head.status === 101) return this.#refuse('101 to a request without upgrade')
-      at += end + 2
       text = text.slice(end + 2)
-      if (head.status >= 200) return this.#begin(head, text, bytes.subarray(at))
+      if (head.status >= 200)
+        return this.#begin(head, text) ?? this.#takeBody(exchange, bytes.subarray(count - text.length, count))
       if (!head.persistent) return this.#refuse('an interim answer that closes the connection')
       exchange.interim(head.status, head.fields)
     }
@@ -90,8 +89,11 @@ export class AnswerReader {
     return 'malformed'
   }
 
-  /** @param rest bytes behind the head, which `text` has as well */
-  #begin(head: AnswerHead, text: string, rest: Buffer): Progress {
+  /**
+   * @param text what has come behind the head
+   * @returns undefined when that is part of a body that goes on as bytes
+   */
+  #begin(head: AnswerHead, text: string): Progress | undefined {
     const exchange = this.#exchange
     if (exchange === undefined) return 'more'
     const { status, framing } = head
@@ -99,15 +101,15 @@ export class AnswerReader {
     // where a head tells of a body that there must not be, one may follow all the same
     this.persistent = head.persistent && framed !== 'close' && (framed === framing || framing === 'close')
     this.keepAlive = head.keepAlive
-    if (typeof framed === 'number' && framed <= rest.length && framed <= MOST_WHOLE) {
+    if (typeof framed === 'number' && framed <= text.length && framed <= MOST_WHOLE) {
       exchange.answered(head, text.length === framed ? text : text.slice(0, framed), false)
-      return rest.length === framed ? 'done' : 'surplus'
+      return text.length === framed ? 'done' : 'surplus'
     }
     this.#inBody = true
     this.#left = typeof framed === 'number' ? framed : Infinity
     this.#chunks = framed === 'chunked' ? new Chunks((part) => this.#exchange?.data(Buffer.from(part))) : undefined
-    exchange.answered(head, undefined, rest.length > 0)
-    return rest.length > 0 ? this.#takeBody(exchange, rest) : 'more'
+    exchange.answered(head, undefined, text.length > 0)
+    return text.length > 0 ? undefined : 'more'
   }
 
   #takeBody(exchange: Exchange, bytes: Buffer): Progress {

@@ -31,7 +31,7 @@ export interface Owner {
 const incoming = Buffer.allocUnsafeSlow(64 * 1024)
 
 export class Connection implements Line, Due {
-  /** When it will have been idle for too long, by `performance.now()`; the pool's to set. */
+  /** When it will have been idle for too long, by the clock of the pool, which sets it. */
   idleUntil = 0
   #owner: Owner
   #socket: Socket
@@ -149,7 +149,7 @@ export class Connection implements Line, Due {
       this.destroy()
       return false
     }
-    const progress = this.#reader.take(incoming.subarray(0, count))
+    const progress = this.#reader.take(incoming, count)
     if (progress === 'malformed') this.#fail('malformed', this.#reader.fault)
     else if (progress !== 'more') this.#end(progress === 'surplus')
     return !this.#paused

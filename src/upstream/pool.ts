@@ -35,7 +35,9 @@ export class Pool implements Owner {
   #idle: Connection[] = []
   #opening = new Set<Connection>()
   #waiting = new Set<Exchange>()
-  #sweep: NodeJS.Timeout | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** Looks at what is idle so far: the clock of those that are. */
+  #sweeps = 0
   #closing: PromiseWithResolvers<void> | undefined
   #destroyed = false
 
@@ -53,7 +55,7 @@ export class Pool implements Owner {
 
   /** Sends a request as soon as there is a connection for it. */
   send(exchange: Exchange): void {
-    const connection = this.#takeIdle()
+    const connection = this.#idle.pop()
     if (connection !== undefined) connection.take(exchange)
     else if (this.#destroyed) exchange.failed(gone())
     else if (this.#waiting.size >= this.#options.waiting + this.#room())
@@ -116,17 +118,6 @@ export class Pool implements Owner {
     this.#settle()
   }
 
-  #takeIdle(): Connection | undefined {
-    let connection = this.#idle.pop()
-    if (connection === undefined) return undefined
-    const now = performance.now()
-    while (connection !== undefined && connection.idleUntil <= now) {
-      connection.destroy()
-      connection = this.#idle.pop()
-    }
-    return connection
-  }
-
   #keep(connection: Connection): void {
     const { idle = IDLE } = this.#options
     const { keepAlive } = connection
@@ -135,17 +126,18 @@ export class Pool implements Owner {
       connection.destroy()
       return
     }
-    connection.idleUntil = performance.now() + life
+    connection.idleUntil = this.#sweeps + Math.ceil(life / SWEEP)
     this.#idle.push(connection)
-    this.#sweep ??= setInterval(() => this.#sweepIdle(), SWEEP).unref()
+    this.#timer ??= setInterval(() => this.#sweep(), SWEEP).unref()
   }
 
-  #sweepIdle(): void {
-    const now = performance.now()
-    for (const connection of this.#idle.filter(({ idleUntil }) => idleUntil <= now)) connection.destroy()
+  #sweep(): void {
+    this.#sweeps += 1
+    const old = this.#idle.filter(({ idleUntil }) => idleUntil <= this.#sweeps)
+    for (const connection of old) connection.destroy()
     if (this.#idle.length > 0) return
-    clearInterval(this.#sweep)
-    this.#sweep = undefined
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
   #room(): number {
@@ -169,7 +161,7 @@ export class Pool implements Owner {
 
   #settle(): void {
     if (this.#closing === undefined || this.#all.size > 0 || this.#waiting.size > 0) return
-    clearInterval(this.#sweep)
+    clearInterval(this.#timer)
     this.#closing.resolve()
   }
 }

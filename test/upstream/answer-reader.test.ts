@@ -17,7 +17,8 @@ async function read(text: string, pieces: readonly number[], method = 'GET') {
   let at = 0
   for (let turn = 0; at < bytes.length && progress === 'more'; turn += 1) {
     const end = at + (pieces[turn] ?? bytes.length)
-    progress = reader.take(Buffer.from(bytes.subarray(at, end)))
+    const piece = bytes.subarray(at, end)
+    progress = reader.take(Buffer.concat([piece, Buffer.from('stale')]), piece.length)
     at = Math.min(end, bytes.length)
   }
   if (progress === 'more' && reader.endsHere) {
@@ -99,7 +100,8 @@ suite('the reader of answers', () => {
     reader.expect(exchange)
     exchange.onData = () => reader.stop()
     const chunks = '1\r\na\r\n1\r\nb\r\n0\r\n\r\n'
-    reader.take(Buffer.from(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`))
+    const bytes = Buffer.from(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`)
+    reader.take(bytes, bytes.length)
     assert.deepEqual([exchange.size, exchange.events], [1, ['answered 200']])
   })
 

@@ -130,17 +130,6 @@ suite('a pool', () => {
     })
   })
 
-  test('takes none that is too old already', async () => {
-    upstream.answer = fixed(200)
-    await withPool({ idle: 1 }, async (pool, opened) => {
-      await ask(pool).over
-      const end = performance.now() + 5
-      while (performance.now() < end);
-      await ask(pool).over
-      assert.equal(opened(), 2)
-    })
-  })
-
   test('keeps connections for as long as the service says, less a second', async () => {
     for (const [seconds, kept] of [
       [0, 0],
@@ -150,9 +139,7 @@ suite('a pool', () => {
       upstream.answer = fixed(200, '', [`Keep-Alive: timeout=${seconds}`])
       await withPool({ idle: 1 }, async (pool) => {
         await ask(pool).over
-        const end = performance.now() + 5
-        while (performance.now() < end);
-        await new Promise((resolve) => setImmediate(resolve))
+        await new Promise((resolve) => setTimeout(resolve, 600))
         assert.equal(pool.stats.connected, kept, `${seconds} s`)
       })
     }
