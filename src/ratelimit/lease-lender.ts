@@ -15,7 +15,7 @@ import {
   type Place,
 } from './lease.ts'
 import { createMemoryStore, type MemoryCounter } from './memory.ts'
-import type { Taken } from './window.ts'
+import type { TakenMany } from './window.ts'
 
 export interface LenderOptions {
   /** How many borrowers there are. */
@@ -86,34 +86,22 @@ export class Lender {
     const name = nameOf(ask)
     const recall = this.#recalls.get(name)
     if (recall !== undefined) return void recall.waiting.push({ ...asked, got: 0 })
-    const { got, last } = this.#take(ask, ask.want)
-    const others = got < ask.want ? this.#holders(name).filter((holder) => holder !== borrower) : []
-    if (others.length === 0) this.#grant({ borrower, ask, got }, last)
-    else this.#recall(others, { borrower, ask, got })
-  }
-
-  /** Takes up to `most` tokens, one at least asked for; tells how many there were. */
-  #take(ask: Ask, most: number): { readonly got: number; readonly last: Taken } {
-    const counter = this.#counterOf(ask)
-    let last = counter.take(ask.key)
-    let got = 0
-    while (last.allowed) {
-      got += 1
-      if (got === most) break
-      last = counter.take(ask.key)
-    }
-    return { got, last }
+    const taken = this.#counterOf(ask).takeUpTo(ask.key, ask.want)
+    const isShort = taken.tokens < ask.want
+    const others = isShort ? this.#holders(name).filter((holder) => holder !== borrower) : []
+    if (others.length === 0) this.#grant(borrower, ask, taken)
+    else this.#recall(others, { borrower, ask, got: taken.tokens })
   }
 
   /** Hands over what was taken, and some to hold. */
-  #grant({ borrower, ask, got }: Waiting, taken: Taken): void {
+  #grant(borrower: number, ask: Ask, taken: TakenMany): void {
     const { id, key, quota, more } = ask
     const part = (of: number, parts: number) => Math.floor(of / (parts * this.#options.borrowers))
     const most = Math.min(more, MOST_HELD, part(taken.remaining, 4), part(quota.count, GRAIN))
-    const held = most > 0 ? this.#take(ask, most) : { got: 0, last: taken }
-    if (held.got > 0) this.#hold(nameOf(ask), borrower)
-    const { remaining, wait, at } = held.last
-    this.#outgoing(borrower).grants.push({ id, key, tokens: got + held.got, remaining, wait, at })
+    if (most === 0) return void this.#outgoing(borrower).grants.push({ id, key, ...taken })
+    const held = this.#counterOf(ask).takeUpTo(key, most)
+    this.#hold(nameOf(ask), borrower)
+    this.#outgoing(borrower).grants.push({ id, key, ...held, tokens: taken.tokens + held.tokens })
   }
 
   #recall(holders: readonly number[], first: Waiting): void {
@@ -129,8 +117,8 @@ export class Lender {
     if (this.#recalls.get(name) !== recall) return
     this.#recalls.delete(name)
     for (const { borrower, ask, got } of recall.waiting) {
-      const more = this.#take(ask, ask.want - got)
-      this.#grant({ borrower, ask, got: got + more.got }, more.last)
+      const more = this.#counterOf(ask).takeUpTo(ask.key, ask.want - got)
+      this.#grant(borrower, ask, { ...more, tokens: got + more.tokens })
     }
     this.#send()
   }

@@ -10,10 +10,13 @@
 import { LRUCache } from 'lru-cache'
 
 import type { Counter } from './counter.ts'
-import { fullFor, giveBack, newWindow, ranOut, take, type Quota, type Taken, type Window } from './window.ts'
+import { fullFor, giveBack, newWindow, ranOut, take, takeUpTo } from './window.ts'
+import type { Quota, Taken, TakenMany, Window } from './window.ts'
 
 export interface MemoryCounter extends Counter {
   take(key: string): Taken
+  /** Counts up to `most` requests at once. */
+  takeUpTo(key: string, most: number): TakenMany
   /** Microseconds until a request under this key would pass; 0 when it would now. Counts nothing. */
   full(key: string): number
 }
@@ -76,6 +79,11 @@ export function createMemoryStore({ now, most }: MemoryOptions): MemoryStore {
           const time = microseconds()
           const shelf = shelves.get(id) ?? shelfOf(id, quota)
           return take(shelf.windows.get(key) ?? insert(shelf, key, time), quota, time)
+        },
+        takeUpTo(key, most) {
+          const time = microseconds()
+          const shelf = shelves.get(id) ?? shelfOf(id, quota)
+          return takeUpTo(shelf.windows.get(key) ?? insert(shelf, key, time), quota, time, most)
         },
         full(key) {
           const window = shelves.get(id)?.windows.get(key)

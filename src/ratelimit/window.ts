@@ -62,6 +62,20 @@ export function take(window: Window, quota: Quota, time: number): Taken {
   return { allowed, remaining: quota.count - window.total, wait: waitOf(window, quota, at), at }
 }
 
+/** What a window says when several requests are to pass at once. */
+export interface TakenMany extends Omit<Taken, 'allowed'> {
+  /** How many do. */
+  readonly tokens: number
+}
+
+/** Lets up to `most` requests pass at once. `time` as above. */
+export function takeUpTo(window: Window, quota: Quota, time: number, most: number): TakenMany {
+  const at = slide(window, quota, time)
+  const tokens = Math.min(most, quota.count - window.total)
+  for (let left = tokens; left > 0; left -= 1) add(window, entrySize(quota), at)
+  return { tokens, remaining: quota.count - window.total, wait: waitOf(window, quota, at), at }
+}
+
 /** Asks a window and changes nothing of what it counts: microseconds until it has room, 0 when it has. */
 export function fullFor(window: Window, quota: Quota, time: number): number {
   const at = slide(window, quota, time)
