@@ -43,22 +43,22 @@ export function createFirewall({ isManaged, credentials, forward_credential }: F
   const unwanted = new Set([...hopByHop, ...ours, ...secret, 'cookie'].map(collapse))
   const cookies = forward_credential ? [] : credentials.cookies
 
-  const treatment = perSpelling<Treatment>((name) => {
-    const lower = name.toLowerCase()
-    const collapsed = collapse(name)
+  const treatment = perSpelling<Treatment>((lower) => {
+    const collapsed = collapse(lower)
     if (lower === 'connection') return 'connection'
     if (isManaged(collapsed)) return 'drop'
     if (lower === 'cookie' && cookies.length > 0) return 'cookie'
     return unwanted.has(collapsed) && !kept.has(lower) ? 'drop' : 'keep'
   }, MOST_SPELLINGS)
 
-  return ({ raw }) => {
+  return ({ names, values, raw }) => {
     const going: string[] = []
     let named: Set<string> | undefined
-    for (let index = 0; index < raw.length; index += 2) {
-      const name = raw[index] ?? ''
-      const value = raw[index + 1] ?? ''
-      const treated = treatment(name)
+    for (let index = 0; index < names.length; index += 1) {
+      const treated = treatment(names[index] ?? '') // the lower-case name is one object for all requests: found sooner than a new one
+      if (treated === 'drop') continue
+      const name = raw[index * 2] ?? ''
+      const value = values[index] ?? ''
       if (treated === 'keep') going.push(name, value)
       else if (treated === 'connection') named = withTokens(named, value)
       else if (treated === 'cookie') pushCookies(going, name, value, cookies)

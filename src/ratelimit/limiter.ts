@@ -58,19 +58,19 @@ export function keyReader({ by, client_prefix: prefix }: LimitOptions): Limiter[
   const keys = by.flatMap((word) => limitKey(word) ?? [])
   const parts = by.flatMap<KeyPart>((word) => limitKey(word)?.create(word, prefix) ?? [])
   const read = (subject: LimitSubject) => joinParts(parts.map((part) => part(subject)))
-  return keys.every(({ needs }) => needs === 'identity') ? oncePerPrincipal(read) : read
+  return keys.every(({ needs }) => needs !== 'request') ? oncePerPrincipal(read) : read
 }
 
-/** Remembers keys that are about the identity alone: requests with the same credential share one principal. */
+/** Remembers keys that are about the identity and the route: requests with the same credential share one principal. */
 function oncePerPrincipal(read: Limiter['keyOf']): Limiter['keyOf'] {
-  const known = new WeakMap<Principal, string>()
+  const known = new WeakMap<Principal, { readonly route: string; readonly key: string }>()
   return (subject) => {
-    const { principal } = subject
+    const { principal, route } = subject
     if (principal === undefined) return read(subject)
-    const key = known.get(principal)
-    if (key !== undefined) return key
-    const fresh = read(subject)
-    known.set(principal, fresh)
-    return fresh
+    const last = known.get(principal)
+    if (last?.route === route) return last.key
+    const key = read(subject)
+    known.set(principal, { route, key })
+    return key
   }
 }
