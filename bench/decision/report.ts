@@ -8,6 +8,7 @@ import { quantile } from '../micro/measure.ts'
 /** What came of one case. */
 export interface Row {
   readonly title: string
+  readonly layer: string
   readonly kind: string
   readonly lanes: number
   /** Milliseconds of each decision. */
@@ -30,6 +31,12 @@ export function rowOf({ title, kind, lanes, times, elsewhere, bar }: Row): strin
   const shown = [quantile(times, 0.5), p99, Math.max(...times)].map(milliseconds)
   const outcome = p99 < bar ? 'met' : `**missed** by ${(p99 / bar).toFixed(1)}×`
   return line([title, kind, String(lanes), counted, ...shown, `< ${bar} ms`, outcome])
+}
+
+/** What `--json` keeps of a line; times in milliseconds. */
+export function figuresOf({ times, ...row }: Row): Record<string, unknown> {
+  const [p50, p99] = [quantile(times, 0.5), quantile(times, 0.99)]
+  return { ...row, decisions: times.length, p50, p99, most: Math.max(...times) }
 }
 
 export function report(circumstances: readonly string[], rows: readonly Row[]): string {

@@ -13,16 +13,17 @@ import { noPostgres } from '../../test/support/postgres.ts'
 import { noRedis } from '../../test/support/redis.ts'
 import type { Sample } from './ask.ts'
 import { cases, type Case } from './cases.ts'
-import { head, report, rowOf, type Row } from './report.ts'
+import { figuresOf, head, report, rowOf, type Row } from './report.ts'
 import { startWorld, type Kind, type World } from './world.ts'
 
-const HELP = `usage: npm run bench:decision -- [--samples N] [--only WORD]
+const HELP = `usage: npm run bench:decision -- [--samples N] [--only WORD] [--json FILE]
 
 Measures the decision alone, in this process: for sessions and API keys, one and sixteen at once, found in memory, in Redis
 and in Postgres. Needs redis-server and Postgres 15. Writes bench/decision/RESULTS.md, unless only a part was measured.
 
   --samples N   decisions of each kind, 2000 by default
   --only WORD   only the lines whose title holds it
+  --json FILE   keeps the figures
 
 examples:
   npm run bench:decision
@@ -42,6 +43,7 @@ async function main(): Promise<number> {
     options: {
       samples: { type: 'string', default: '2000' },
       only: { type: 'string', default: '' },
+      json: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -59,6 +61,7 @@ async function main(): Promise<number> {
   const world = await startWorld(PEOPLE)
   try {
     const rows = await measureAll(world, chosen, samples)
+    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows.map(figuresOf), null, 1)}\n`)
     if (values.only === '') writeFileSync(join(import.meta.dirname, 'RESULTS.md'), report(circumstances, rows))
   } finally {
     await world.close()
@@ -90,8 +93,8 @@ async function measure(world: World, one: Case, how: { kind: Kind; lanes: number
       if (sample.layer === one.layer) found.push(sample)
       else elsewhere += 1
   }
-  const { title, bar } = one
-  return { title, kind: how.kind, lanes: how.lanes, times: found.map(({ took }) => took), elsewhere, bar }
+  const { title, layer, bar } = one
+  return { title, layer, kind: how.kind, lanes: how.lanes, times: found.map(({ took }) => took), elsewhere, bar }
 }
 
 /** Where and with what, before anything of ours keeps the machine busy. */

@@ -14,7 +14,7 @@ import { plotTime } from '../plot.ts'
 import { read } from './meters.ts'
 import { help, readOptions, type Options } from './options.ts'
 import type { Plan, Told } from './plan.ts'
-import { report, type Run } from './report.ts'
+import { figuresOf, report, type Run } from './report.ts'
 import { newSightings } from './sightings.ts'
 import { makeWorld, type World } from './world.ts'
 
@@ -101,6 +101,7 @@ async function main(): Promise<void> {
   const found = await run(options)
   const text = report(found, options.quick ? undefined : 'mixed.svg')
   process.stdout.write(text)
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(figuresOf(found), null, 1)}\n`)
   if (options.quick) return
   writeFileSync(join(import.meta.dirname, 'mixed.svg'), plotOf(found))
   writeFileSync(join(import.meta.dirname, 'RESULTS.md'), text)

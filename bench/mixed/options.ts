@@ -8,6 +8,8 @@ import { parseArgs } from 'node:util'
 export interface Options {
   readonly quick: boolean
   readonly help: boolean
+  /** Where the figures go. */
+  readonly json: string | undefined
   readonly identities: number
   /** Requests a second, of both gateways together. */
   readonly rate: number
@@ -25,6 +27,7 @@ export function readOptions(args: readonly string[]): Options {
       quick: { type: 'boolean', default: false },
       seconds: { type: 'string' },
       rate: { type: 'string' },
+      json: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -32,6 +35,7 @@ export function readOptions(args: readonly string[]): Options {
   return {
     quick,
     help,
+    json: values.json,
     identities: quick ? 20_000 : 100_000,
     rate: count('rate', (values.rate ?? quick) ? '1000' : '3000'),
     warmUp: quick ? 5 : 10,
@@ -45,7 +49,7 @@ function count(name: string, text: string): number {
 }
 
 /** Text of `--help`. */
-export const help = `usage: npm run bench:mixed -- [--quick] [--seconds N] [--rate N]
+export const help = `usage: npm run bench:mixed -- [--quick] [--seconds N] [--rate N] [--json FILE]
 
 A day of a service in a minute: 100,000 identities with tokens, sessions and keys, some of them asked for much more
 often than others, before two gateways that share a Redis and a Postgres. 99 % of the requests show a credential that
@@ -57,6 +61,7 @@ bench/mixed/RESULTS.md and the plot beside it.
   --quick      20,000 identities for 15 seconds; prints what it measured
   --seconds N  measured seconds (60)
   --rate N     requests a second, of both gateways together (3000; 1000 with --quick)
+  --json FILE  keeps the figures that bars are held against
 
 examples:
   npm run bench:mixed

@@ -28,6 +28,11 @@ const whole = (value: number) => Math.round(value).toLocaleString('en')
 const table = (rows: readonly (readonly string[])[]) =>
   rows.map((row, index) => `| ${row.join(' | ')} |${index === 0 ? `\n|${' --- |'.repeat(row.length)}` : ''}`).join('\n')
 
+/** What `--json` keeps: shares in percent, times in milliseconds. */
+export function figuresOf({ seen, findings: { all, endings } }: Run): Record<string, number> {
+  return { hits_percent: 100 * shareOf(seen.acme, 'l1'), p99: all.p99, failed: all.failed, ended_late: endings.late }
+}
+
 /** Makes the text of the report. @param plot name of the picture's file; none when undefined */
 export function report(run: Run, plot: string | undefined): string {
   const { options, findings, readings, seen, cold } = run
