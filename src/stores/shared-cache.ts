@@ -28,19 +28,34 @@ end
 return answers
 `
 
+/** Each argument is the end of a value's life, and after a space the value. */
+const writeScript = `
+local answers = {}
+for index, key in ipairs(KEYS) do
+  local stop, value = string.match(ARGV[index], '^(%d+) (.*)$')
+  redis.call('SET', key, value, 'PXAT', stop)
+  answers[index] = 1
+end
+return answers
+`
+
 /** Makes the shared cache (L2) of a Redis. */
 export function createSharedCache(redis: RedisStore): SharedCache {
   const readOne = redisScript(redis, { query: 'cache_read', lua: readScript, width: 3, most: MOST_VALUES, read })
+  const writeOne = redisScript(redis, {
+    query: 'cache_write',
+    lua: writeScript,
+    width: 1,
+    most: MOST_VALUES,
+    read: () => undefined,
+  })
 
   return {
     get down() {
       return redis.down
     },
     read: (key) => readOne(key, ''),
-    write: (key, value, end) =>
-      redis.run('cache_write', async (client) => {
-        await client.set(key, value, 'PXAT', Math.floor(end))
-      }),
+    write: (key, value, end) => writeOne(key, `${Math.floor(end)} ${value}`),
     remove: (key) =>
       redis.run('cache_remove', async (client) => {
         await client.del(key)

@@ -53,9 +53,9 @@ const contract = (name: string, start: Start) =>
         keys.map(async (key) => {
           const { clock, value } = await cache().read(key)
           assert.equal(value, undefined)
-          await cache().write(key, `of ${key}`, clock + 5000)
+          await cache().write(key, `of ${key}\n é`, clock + 5000)
           const read = await cache().read(key)
-          assert.equal(read.value, `of ${key}`)
+          assert.equal(read.value, `of ${key}\n é`)
           assert.ok(read.remaining > 3000 && read.remaining <= 5000, `${read.remaining}`)
           await cache().remove(key)
           assert.equal((await cache().read(key)).value, undefined)
