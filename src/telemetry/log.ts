@@ -73,13 +73,14 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
 }
 
 /** pino's buffered writer, with an end to every wait. */
-function createSink({ fd = 1, metrics, batch = 16 * 1024, capacity = 1024 * 1024, among = false }: LoggerOptions) {
+function createSink({ fd = 1, metrics, batch = 64 * 1024, capacity = 1024 * 1024, among = false }: LoggerOptions) {
   let gone = false // the reader, or the destination
   let waitingSince: number | undefined
   const stalled = () => waitingSince !== undefined && performance.now() - waitingSince > PATIENCE
   const destination = pino.destination({
     fd: withoutWaiting(fd),
     sync: false,
+    contentMode: 'buffer',
     minLength: among ? 1 : batch,
     maxWrite: among ? PIPE_BUF : 4 * batch,
     maxLength: capacity,
@@ -94,10 +95,10 @@ function createSink({ fd = 1, metrics, batch = 16 * 1024, capacity = 1024 * 1024
     if (gone) dropped(lines)
     else if (lines !== '') {
       waitingSince ??= performance.now()
-      for (const piece of among ? wholeLines(lines) : [lines]) destination.write(piece)
+      for (const piece of among ? wholeLines(lines) : [lines]) writeBytes(destination, piece)
     }
   }
-  const dropped = (lines: string) => metrics.logDropped.inc(lines.split('\n').length - 1)
+  const dropped = (lines: string | Buffer) => metrics.logDropped.inc(lines.toString().split('\n').length - 1)
   const flush = () => {
     handOver()
     if (!gone) destination.flush()
@@ -141,6 +142,11 @@ function createSink({ fd = 1, metrics, batch = 16 * 1024, capacity = 1024 * 1024
       await ended.catch(() => destination.destroy())
     },
   }
+}
+
+/** Text would be measured, copied and encoded on the way; that `contentMode` asks for bytes, the types do not know. */
+function writeBytes(destination: { write(text: string): boolean }, text: string): void {
+  destination.write(Buffer.from(text) as unknown as string)
 }
 
 /**
