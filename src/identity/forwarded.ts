@@ -78,10 +78,14 @@ function told(request: Incoming, name: string, isWellFormed: (text: string) => b
 }
 
 function portOf(authority: string, proto: string): string {
-  const colon = authority.lastIndexOf(':')
-  if (colon > authority.lastIndexOf(']')) return authority.slice(colon + 1)
-  return proto === 'https' ? '443' : '80'
+  return writtenPort(authority) || (proto === 'https' ? '443' : '80')
 }
+
+/** Empty when the authority has none. */
+const writtenPort = perSpelling((authority) => {
+  const colon = authority.lastIndexOf(':')
+  return colon > authority.lastIndexOf(']') ? authority.slice(colon + 1) : ''
+})
 
 /** RFC 7239 §6: IPv6 in brackets and quotes. A peer without an address is `unknown`. */
 const node = perSpelling((address) => {
