@@ -9,7 +9,7 @@
  *
  * A token takes some 350 bytes here. What is made of it on the way through the gate (its principal, and all that hangs
  * on that: permits, headers, words of the log) takes more than twice as much again, so only tokens that keep coming
- * hold on to it: the others sleep, and it is made anew when they wake.
+ * hold on to it. The others sleep: it is made anew for each request, and gone with it.
  *
  * @module
  */
@@ -35,13 +35,18 @@ export interface Verified extends Validity {
   readonly at: number
   /** Absent while the token sleeps. */
   verdict: Pass<Principal> | undefined
+  /** When it was last asked for while it slept, on the clock of all such requests. */
+  turn: number
 }
 
 export interface VerifiedTokens {
   get(key: string): Verified | undefined
   set(key: string, token: Verified): void
-  /** Gives a token its verdict, and takes it from the one that has been awake the longest. */
-  wake(token: Verified, verdict: Pass<Principal>): Pass<Principal>
+  /**
+   * Told the verdict of a token that sleeps: if it was asked for of late, it wakes and keeps it,
+   * and the one that has been awake the longest falls asleep.
+   */
+  rouse(token: Verified, verdict: Pass<Principal>): void
   readonly size: number
 }
 
@@ -58,21 +63,24 @@ export function createVerifiedTokens({
 }: VerifiedBounds = {}): VerifiedTokens {
   let tokens: LRUCache<string, Verified> | undefined // made for the first token: it takes 3 MB, however few there are
   const waking: Verified[] = []
-  let next = 0
+  let [next, turn] = [0, 0]
 
   return {
     get: (key) => tokens?.get(key),
     set(key, token) {
       tokens ??= new LRUCache<string, Verified>({ max: most })
       tokens.set(key, token)
+      token.turn = turn += 1
     },
-    wake(token, verdict) {
+    rouse(token, verdict) {
+      const ago = (turn += 1) - token.turn
+      token.turn = turn
+      if (ago > awake) return // it would fall asleep again before it is asked for
       const longest = waking[next]
       if (longest !== undefined) longest.verdict = undefined
       waking[next] = token
       next = (next + 1) % awake
       token.verdict = verdict
-      return verdict
     },
     get size() {
       return tokens?.size ?? 0

@@ -89,7 +89,7 @@ function judgement({ options, keep }: Trust) {
 }
 
 function remembered(facts: Facts, key: Key, { starts_at, expires_at }: Validity): Verified {
-  return { facts, key, starts_at, expires_at, at: Math.floor(performance.now()), verdict: undefined }
+  return { facts, key, starts_at, expires_at, at: Math.floor(performance.now()), verdict: undefined, turn: 0 }
 }
 
 /** A key that is not there may be new: the set is asked to load, which it does at most once per cooldown. */

@@ -63,7 +63,12 @@ function proof(name: string, options: JwtOptions, { clock, keySets, metrics, cla
     evidence.authenticator = name
     evidence.cache = 'l1'
     evidence.cache_age = performance.now() - token.at
-    return notNow(token, options.clock_skew, clock()) ?? token.verdict ?? verified.wake(token, speakFor(token))
+    const flaw = notNow(token, options.clock_skew, clock())
+    if (flaw !== undefined) return flaw
+    if (token.verdict !== undefined) return token.verdict
+    const verdict = speakFor(token)
+    verified.rouse(token, verdict)
+    return verdict
   }
 
   const learn = (key: string, attempt: Attempt<Verified>, evidence: Evidence): Attempt<Principal> => {
@@ -74,7 +79,7 @@ function proof(name: string, options: JwtOptions, { clock, keySets, metrics, cla
     evidence.cache_age = 0
     verified.set(key, attempt.value)
     entries.set(verified.size)
-    return speakFor(attempt.value) // it wakes when it is seen again: many never are
+    return speakFor(attempt.value)
   }
 
   return (token: string, evidence: Evidence, asker: Asker): Eventually<Attempt<Principal>> => {

@@ -15,6 +15,7 @@ const known = (subject: string): Verified => ({
   expires_at: 1,
   at: 0,
   verdict: undefined,
+  turn: 0,
 })
 const verdictOf = ({ facts }: Verified) => pass(principalOf(facts, 1000, { authenticator: 'a', issuer: 'i' }))
 
@@ -29,19 +30,34 @@ suite('verified tokens', () => {
     assert.deepEqual([tokens.get('alice')?.facts.subject, tokens.get('bob'), tokens.size], ['alice', undefined, 2])
   })
 
-  test('fall asleep, the one that woke first before the others, and wake again', () => {
-    const tokens = createVerifiedTokens({ awake: 2 })
+  /** Asks for tokens that sleep, one after another, and tells which of the three are awake then. */
+  function sleepers(awake: number) {
+    const tokens = createVerifiedTokens({ awake })
     const [alice, bob, carol] = [known('alice'), known('bob'), known('carol')]
-    const isAwake = () => [alice, bob, carol].map(({ verdict }) => verdict !== undefined)
-    const first = verdictOf(alice)
-    assert.equal(tokens.wake(alice, first), first)
-    tokens.wake(bob, verdictOf(bob))
-    assert.equal(alice.verdict, first)
-    assert.deepEqual(isAwake(), [true, true, false])
-    tokens.wake(carol, verdictOf(carol))
-    assert.deepEqual(isAwake(), [false, true, true])
-    tokens.wake(alice, verdictOf(alice))
-    assert.deepEqual(isAwake(), [true, false, true])
+    const all = [alice, bob, carol]
+    for (const token of all) tokens.set(token.facts.subject, token)
+    const ask = (...asked: Verified[]) => {
+      for (const token of asked) if (token.verdict === undefined) tokens.rouse(token, verdictOf(token))
+      return all.filter(({ verdict }) => verdict !== undefined).map(({ facts }) => facts.subject)
+    }
+    return { alice, bob, carol, ask }
+  }
+
+  test('wake and fall asleep, the one that woke first before the others, and wake again', () => {
+    const { alice, bob, carol, ask } = sleepers(3)
+    assert.deepEqual(ask(alice), ['alice'])
+    const { verdict } = alice
+    assert.deepEqual(ask(bob, alice, carol), ['alice', 'bob', 'carol'])
+    assert.equal(alice.verdict, verdict)
+  })
+
+  test('sleep on when they would fall asleep again before they are asked for', () => {
+    const { alice, bob, carol, ask } = sleepers(2)
+    assert.deepEqual(ask(alice, bob, carol, alice, bob, carol), [])
+    assert.deepEqual(ask(carol), ['carol'])
+    assert.deepEqual(ask(bob), ['carol'])
+    assert.deepEqual(ask(bob), ['bob', 'carol'])
+    assert.deepEqual(ask(alice, alice), ['alice', 'bob'])
   })
 })
 
