@@ -13,7 +13,7 @@ import { pino } from 'pino'
 
 import { escapeInvisible } from './json.ts'
 import type { Metrics } from './metrics.ts'
-import { PIPE_BUF, wholeLines } from './whole-lines.ts'
+import { Pipe, shortened } from './pipe.ts'
 
 /** What the rest of the code knows of a logger: pino's own shape, fields first. */
 export interface Logger {
@@ -51,13 +51,14 @@ export interface LoggerOptions {
   readonly worker?: number | undefined
 }
 
+const CAPACITY = 1024 * 1024
 const FLUSH_EVERY = 500 // milliseconds: lines show up soon at low traffic too
 const PATIENCE = 1000 // milliseconds a reader may pause at the end of the process
 
 /** Makes the logger of a process. */
 export function createLogger(options: LoggerOptions): ProcessLogger {
   const { level, worker } = options
-  const sink = createSink(options)
+  const sink = options.among === true ? createSharedSink(options) : createSink(options)
   const base = worker === undefined ? null : { worker }
   const line = worker === undefined ? sink.line : (json: string) => sink.line(`{"worker":${worker},${json.slice(1)}`)
   const log = pino({ level, base, formatters: { level: (label) => ({ level: label }) } }, sink)
@@ -72,17 +73,60 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
   }
 }
 
+type SinkOptions = LoggerOptions & {
+  /** Most bytes of a write. */
+  readonly most?: number
+}
+
+type Sink = Pick<ProcessLogger, 'line' | 'flush' | 'close'> & {
+  /** What pino calls; its own escaping leaves C1 controls and line separators as they are. */
+  write(json: string): void
+}
+
+/**
+ * Where several processes write. What a pipe keeps together is little, what a socket does is some 36 KiB (unix(7)), and
+ * a file or terminal takes batches whole.
+ */
+function createSharedSink(options: LoggerOptions): Sink {
+  const { fd = 1, metrics, capacity = CAPACITY } = options
+  const own = withoutWaiting(fd)
+  if (own === undefined) return fstatSync(fd).isSocket() ? createSocketSink(options) : createSink(options)
+  const dropped = (lines: string) => countDropped(metrics, lines)
+  const pipe = new Pipe({ fd: own, capacity, patience: PATIENCE, dropped })
+  const timer = setInterval(() => pipe.flush(), FLUSH_EVERY).unref()
+  return {
+    line: (json) => pipe.line(json),
+    write: (json) => pipe.line(escapeInvisible(json)),
+    flush: () => pipe.flush(),
+    close() {
+      clearInterval(timer)
+      return pipe.close()
+    },
+  }
+}
+
+/** A batch has at most three bytes for each of its characters, and ends with a line of at most 4 KiB. */
+function createSocketSink(options: LoggerOptions): Sink {
+  const sink = createSink({ ...options, batch: 6 * 1024, most: 32 * 1024 })
+  const line = (json: string) => sink.line(shortened(json))
+  return { ...sink, line, write: (json) => line(escapeInvisible(json)) }
+}
+
+function countDropped(metrics: Pick<Metrics, 'logDropped'>, lines: string): void {
+  metrics.logDropped.inc(lines.split('\n').length - 1)
+}
+
 /** pino's buffered writer, with an end to every wait. */
-function createSink({ fd = 1, metrics, batch = 64 * 1024, capacity = 1024 * 1024, among = false }: LoggerOptions) {
+function createSink({ fd = 1, metrics, batch = 64 * 1024, capacity = CAPACITY, most = 4 * batch }: SinkOptions): Sink {
   let gone = false // the reader, or the destination
   let waitingSince: number | undefined
   const stalled = () => waitingSince !== undefined && performance.now() - waitingSince > PATIENCE
   const destination = pino.destination({
-    fd: withoutWaiting(fd),
+    fd: withoutWaiting(fd) ?? fd,
     sync: false,
     contentMode: 'buffer',
-    minLength: among ? 1 : batch,
-    maxWrite: among ? PIPE_BUF : 4 * batch,
+    minLength: batch,
+    maxWrite: most,
     maxLength: capacity,
     retryEAGAIN: () => !stalled(), // later it is tried with the next batch
   })
@@ -95,10 +139,10 @@ function createSink({ fd = 1, metrics, batch = 64 * 1024, capacity = 1024 * 1024
     if (gone) dropped(lines)
     else if (lines !== '') {
       waitingSince ??= performance.now()
-      for (const piece of among ? wholeLines(lines) : [lines]) writeBytes(destination, piece)
+      writeBytes(destination, lines)
     }
   }
-  const dropped = (lines: string | Buffer) => metrics.logDropped.inc(lines.toString().split('\n').length - 1)
+  const dropped = (lines: string | Buffer) => countDropped(metrics, lines.toString())
   const flush = () => {
     handOver()
     if (!gone) destination.flush()
@@ -129,8 +173,7 @@ function createSink({ fd = 1, metrics, batch = 64 * 1024, capacity = 1024 * 1024
 
   return {
     line,
-    /** What pino calls; its own escaping leaves C1 controls and line separators as they are. */
-    write: (json: string) => line(escapeInvisible(json)),
+    write: (json) => line(escapeInvisible(json)),
     flush,
     close: async () => {
       if (gone) return
@@ -152,11 +195,14 @@ function writeBytes(destination: { write(text: string): boolean }, text: string)
 /**
  * The same pipe, opened anew so that a write to a full one fails instead of waiting:
  * a write that waits holds a thread, and at the end the whole process, for as long as its reader stalls.
+ *
+ * @returns undefined for what is no pipe, or not ours to open
  */
-function withoutWaiting(fd: number): number {
+function withoutWaiting(fd: number): number | undefined {
   try {
-    return fstatSync(fd).isFIFO() ? openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK) : fd
+    if (!fstatSync(fd).isFIFO()) return undefined
+    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK)
   } catch {
-    return fd // not Linux, or a pipe that is not ours to open
+    return undefined // not Linux, or not allowed
   }
 }
