@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import type { Candidate, Plan } from './candidate.ts'
 import type { Program } from './programs.ts'
 import { startProgress } from './progress.ts'
@@ -10,6 +12,9 @@ import type { Result } from './result.ts'
 import { takeRounds } from './rounds.ts'
 import { start, type Running } from './start.ts'
 import type { World } from './world.ts'
+
+const TRIES = 3
+const REST = 1000 // milliseconds between them
 
 export interface Run {
   readonly chosen: readonly Candidate[]
@@ -40,7 +45,7 @@ export async function measureAll(world: World, run: Run): Promise<Outcome> {
   const failed = new Set<Running>()
   const attempt = async (one: Running, work: () => Promise<void>) => {
     if (failed.has(one)) return
-    await twice(work, (error) => say(`${one.candidate.id} once more: ${error}`)).catch((error: unknown) => {
+    await patiently(work, (error) => say(`${one.candidate.id} once more: ${error}`)).catch((error: unknown) => {
       failed.add(one)
       leaveOut(one.candidate.id, firstLine(error))
     })
@@ -83,13 +88,16 @@ async function startAll(
   return running
 }
 
-/** A second try, for machines that are not ours alone. */
-async function twice(work: () => Promise<void>, again: (error: string) => void): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    again(firstLine(error))
-    await work()
+/** Tries again, for machines that are not ours alone. @throws what the last try threw */
+async function patiently(work: () => Promise<void>, again: (error: string) => void): Promise<void> {
+  for (let left = TRIES - 1; ; left -= 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (left === 0) throw error
+      again(firstLine(error))
+      await sleep(REST)
+    }
   }
 }
 

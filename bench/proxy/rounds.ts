@@ -49,10 +49,14 @@ export function takeRounds(world: World, plan: Plan, progress: Progress): Rounds
     const pids = treeOf(one.child?.pid ?? world.upstream.pid)
     const traffic = one.traffic.kind === 'once' ? await listed(one.traffic, round) : one.traffic
     const held = watchMemory(pids)
-    const spent = processorTime(pids)
-    const { requests, seconds } = await send(children, one.origin, traffic, { seconds: plan.seconds, round })
-    const cpu = (processorTime(pids) - spent) / requests
-    return { rate: requests / seconds, cpu, rss: held.stop() }
+    try {
+      const spent = processorTime(pids)
+      const { requests, seconds } = await send(children, one.origin, traffic, { seconds: plan.seconds, round })
+      const cpu = (processorTime(pids) - spent) / requests
+      return { rate: requests / seconds, cpu, rss: held.most() }
+    } finally {
+      held.stop()
+    }
   }
 
   return {

@@ -36,17 +36,12 @@ export function memory(pids: readonly number[]): { readonly now: number; readonl
   return held
 }
 
-/** Looks at the memory ten times a second; `stop` gives the most that was seen, MiB. */
-export function watchMemory(pids: readonly number[]): { stop(): number } {
+/** Looks at the memory ten times a second until `stop`; `most` is the most that was seen, MiB. */
+export function watchMemory(pids: readonly number[]): { most(): number; stop(): void } {
   let most = memory(pids).now
   const look = () => (most = Math.max(most, memory(pids).now))
   const timer = setInterval(look, 100)
-  return {
-    stop() {
-      clearInterval(timer)
-      return look()
-    },
-  }
+  return { most: look, stop: () => clearInterval(timer) }
 }
 
 /** Empty when the process has ended meanwhile. */
