@@ -19,7 +19,7 @@ function writers(lines: number, to: 'pipe' | 'socket') {
       if (number % 20 === 0) await new Promise((resolve) => setImmediate(resolve))
     }
     log.info({ lines: ${lines} }, 'done')
-    process.exit(0)`
+    await log.close()`
   const node = `"${process.execPath}" --input-type=module-typescript --eval "$PROGRAM"`
   return spawn('/bin/sh', ['-c', `{ ${node} 0 & ${node} 1 & ${node} 2 & wait; }${to === 'pipe' ? ' | cat' : ''}`], {
     cwd: join(import.meta.dirname, '../..'),
