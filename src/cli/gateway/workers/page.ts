@@ -1,15 +1,14 @@
 /**
- * One page of metrics for all processes: counters and histograms added up, gauges as each of them says.
+ * One page of metrics for all processes.
  *
  * What a worker had counted when it was last asked stays on the page when it dies: no counter goes back.
  *
  * @module
  */
-import { AggregatorRegistry, type Registry } from 'prom-client'
+import type { Registry } from '#telemetry/prom-client.ts'
 
+import { addUp, asText, type Told } from './add-up.ts'
 import type { Member } from './member.ts'
-
-type Metrics = Awaited<ReturnType<Registry['getMetricsAsJSON']>>
 
 const PATIENCE = 700 // milliseconds; the page has a second
 
@@ -20,34 +19,24 @@ export interface Page extends Pick<Registry, 'metrics' | 'contentType'> {
 
 /** @param own what this process counts itself */
 export function createPage(own: Registry, members: () => readonly Member[]): Page {
-  const last = new WeakMap<Member, Metrics>()
-  let kept: Metrics = []
-  let keeping = Promise.resolve()
+  const last = new WeakMap<Member, readonly Told[]>()
+  let kept: readonly Told[] = []
 
-  const of = async (member: Member): Promise<Metrics> => {
+  const ask = async (member: Member): Promise<void> => {
     const answer = await member.ask({ kind: 'metrics' }, PATIENCE)
-    if (Array.isArray(answer)) last.set(member, answer as Metrics)
-    return member.state === 'ended' ? [] : (last.get(member) ?? []) // else it is kept by now
+    if (Array.isArray(answer) && member.state !== 'ended') last.set(member, answer as Told[])
   }
 
   return {
     contentType: own.contentType,
     async metrics() {
-      const asked = members().map(of)
-      await keeping
-      const pages = await Promise.all([own.getMetricsAsJSON(), ...asked])
-      return AggregatorRegistry.aggregate([...pages, kept]).metrics()
+      await Promise.all(members().map(ask))
+      const ours = (await own.getMetricsAsJSON()) as unknown as readonly Told[]
+      return asText(addUp([ours, ...members().map((member) => last.get(member) ?? []), kept]))
     },
     keep(member) {
-      const counted = (last.get(member) ?? []).filter(({ type }) => isCounted(String(type)))
-      const add = async () => {
-        kept = await AggregatorRegistry.aggregate([kept, counted]).getMetricsAsJSON()
-      }
-      keeping = keeping.then(add)
+      const counted = (last.get(member) ?? []).filter(({ type }) => type === 'counter' || type === 'histogram')
+      kept = addUp([kept, counted])
     },
   }
-}
-
-function isCounted(type: string): boolean {
-  return type === 'counter' || type === 'histogram'
 }
