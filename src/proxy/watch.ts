@@ -10,16 +10,16 @@
 const FAR = 300 // milliseconds
 const LOOK = 100 // milliseconds between looks
 
-const far = new Set<Watch>()
-let looking = false
-
-function look(): void {
-  for (const watch of far) watch.approach()
-  looking = far.size > 0
-  if (looking) setTimeout(look, LOOK)
-}
-
 export class Watch {
+  /**
+   * Those whose deadline is far, linked to each other. A `Set` would leave its outgrown tables behind, and with them
+   * requests that ended long ago would outlive the collections of young garbage: that cost half as much CPU again.
+   */
+  static #far: Watch | undefined
+  static #looking = false
+  #next: Watch | undefined
+  #previous: Watch | undefined
+  #isFar = false
   #expire: () => void
   #moved: number
   /** Milliseconds without movement. */
@@ -71,10 +71,23 @@ export class Watch {
     this.#firesAt = -Infinity
   }
 
-  /** Sets the timer when the deadline has come near; called by the look at all of them. */
-  approach(): void {
+  /** Sets the timers of those whose deadline has come near. */
+  static #look(): void {
     const now = performance.now()
-    if (this.#due() - now < FAR) this.#arm(now)
+    let watch = Watch.#far
+    while (watch !== undefined) {
+      const next: Watch | undefined = watch.#next // arming takes it out
+      if (watch.#due() - now < FAR) watch.#arm(now)
+      watch = next
+    }
+    Watch.#looking = false
+    Watch.#lookLater()
+  }
+
+  static #lookLater(): void {
+    if (Watch.#looking || Watch.#far === undefined) return
+    Watch.#looking = true
+    setTimeout(() => Watch.#look(), LOOK)
   }
 
   #due(): number {
@@ -87,17 +100,30 @@ export class Watch {
     if (this.#firesAt === Infinity) return
     const wait = this.#firesAt - now
     if (wait < FAR) this.#timer = setTimeout(() => this.#check(), Math.max(1, wait))
-    else {
-      far.add(this)
-      if (!looking) setTimeout(look, LOOK)
-      looking = true
-    }
+    else this.#link()
   }
 
   #disarm(): void {
-    far.delete(this)
+    if (this.#isFar) this.#unlink()
     if (this.#timer !== undefined) clearTimeout(this.#timer)
     this.#timer = undefined
+  }
+
+  #link(): void {
+    this.#isFar = true
+    this.#next = Watch.#far
+    if (this.#next !== undefined) this.#next.#previous = this
+    Watch.#far = this
+    Watch.#lookLater()
+  }
+
+  #unlink(): void {
+    this.#isFar = false
+    if (this.#previous === undefined) Watch.#far = this.#next
+    else this.#previous.#next = this.#next
+    if (this.#next !== undefined) this.#next.#previous = this.#previous
+    this.#next = undefined
+    this.#previous = undefined
   }
 
   /** After a pause of our own, what has come meanwhile is read before anybody is given up. */

@@ -35,6 +35,24 @@ suite('the watch', () => {
     assert.ok((other.fired[0] ?? 0) >= 195)
   })
 
+  test('fires in time among many, whichever of them end before', async () => {
+    const began = performance.now()
+    const ends = [420, 350, 480, 520, 360, 700, 450].map((limit) => {
+      const one = watched()
+      one.watch.limit(limit)
+      return { ...one, limit }
+    })
+    for (const index of [5, 0, 6]) ends[index]?.watch.stop() // the first, the last and one in the middle
+    const later = watched()
+    later.watch.limit(400)
+    setTimeout(() => later.watch.limit(500), 150)
+    await until(() => later.fired.length > 0, 'the last of them')
+    for (const [index, { fired, limit }] of ends.entries())
+      if ([5, 0, 6].includes(index)) assert.deepEqual(fired, [], `${limit} ms, stopped`)
+      else assert.ok((fired[0] ?? 0) >= limit - 5 && (fired[0] ?? Infinity) < limit + 150, `${limit} ms: ${fired[0]}`)
+    assert.ok(performance.now() - began >= 640)
+  })
+
   test('fires when what is waited for has not come, whatever else moves', async () => {
     const { watch, fired } = watched()
     watch.limit(5000)
