@@ -24,7 +24,7 @@ import type { Validity } from './claims.ts'
 import type { Facts } from './facts.ts'
 
 const MOST_VERIFIED = 131_072
-const MOST_AWAKE = 8192
+const MOST_AWAKE = 16_384
 
 /** One token; flat, and without anything that can be told from its authenticator. */
 export interface Verified extends Validity {
