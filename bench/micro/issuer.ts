@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -32,6 +32,7 @@ function make(): BenchIssuer {
   const [iss, aud] = ['https://id.bench.test', 'bench']
   const path = join(tmpdir(), `heimdall-bench-jwks-${process.pid}.json`)
   writeFileSync(path, JSON.stringify({ keys: [signer('RS256').jwk] }))
+  process.once('exit', () => rmSync(path, { force: true }))
   const now = Math.floor(Date.now() / 1000)
   const grants = { roles: ['user'], permissions: ['orders:read', 'orders:write'], scope: 'openid profile' }
   const claims = { iss, aud, sub: 'alice', iat: now, exp: now + 3600, email: 'alice@acme.test', ...grants }
