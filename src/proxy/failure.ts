@@ -15,6 +15,7 @@ const codes: Readonly<Record<FailureKind, DenialCode>> = {
   malformed: 'upstream_failed',
   unfit: 'internal_error',
   mismatch: 'request_malformed',
+  defect: 'internal_error',
 }
 
 /** Names the failure of an exchange. */

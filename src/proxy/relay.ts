@@ -125,7 +125,8 @@ export class Relay implements Exchange {
     const sized = typeof framing === 'number'
     const received = status === 204 ? without(fields, 'content-length') : fields // RFC 9110 §8.6
     if (this.#upload !== undefined && !this.#upload.finished) res.shouldKeepAlive = false
-    res.writeHead(status, answerFields(received, plan, this.#wantsTrailers && !sized))
+    const announces = this.#wantsTrailers && framing === 'chunked' && whole === undefined
+    res.writeHead(status, answerFields(received, plan, announces))
 
     this.#headAt = performance.now()
     this.#status = status

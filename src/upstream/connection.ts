@@ -81,11 +81,16 @@ export class Connection implements Line, Due {
       text = writeHead(exchange.head, this.#persistent)
     } catch (error) {
       this.#release()
-      exchange.failed(new UpstreamError('unfit', error instanceof Error ? error.message : ''))
+      exchange.failed(new UpstreamError('unfit', String(error)))
       return
     }
-    if (exchange.begun(this)) this.#send(exchange, text)
-    else this.#release()
+    try {
+      if (exchange.begun(this)) this.#send(exchange, text)
+      else this.#release()
+    } catch (defect) {
+      this.#begun = true
+      this.#fail('defect', String(defect)) // of this exchange alone: others go out in the same turn
+    }
   }
 
   pause(exchange: Exchange): void {
@@ -149,9 +154,13 @@ export class Connection implements Line, Due {
       this.destroy()
       return false
     }
-    const progress = this.#reader.take(incoming, count)
-    if (progress === 'malformed') this.#fail('malformed', this.#reader.fault)
-    else if (progress !== 'more') this.#end(progress === 'surplus')
+    try {
+      const progress = this.#reader.take(incoming, count)
+      if (progress === 'malformed') this.#fail('malformed', this.#reader.fault)
+      else if (progress !== 'more') this.#end(progress === 'surplus')
+    } catch (defect) {
+      this.#fail('defect', String(defect)) // of this exchange alone
+    }
     return !this.#paused
   }
 
@@ -164,6 +173,7 @@ export class Connection implements Line, Due {
 
   #release(): void {
     this.#exchange = undefined
+    this.#reader.stop()
     this.#begun = false
     this.#sender = undefined
     this.#paused = false

@@ -12,6 +12,7 @@
  * `malformed`: what came is no answer.
  * `unfit`: the request cannot be written down.
  * `mismatch`: the body is not as long as announced.
+ * `defect`: the exchange has thrown something at what it was told.
  */
 export type FailureKind =
   | 'unreachable'
@@ -22,6 +23,7 @@ export type FailureKind =
   | 'malformed'
   | 'unfit'
   | 'mismatch'
+  | 'defect'
 
 /** The failure of an exchange, with its kind. */
 export class UpstreamError extends Error {

@@ -18,6 +18,7 @@ suite('failures', () => {
 
   test('of our own making, and of the client, are named as such', () => {
     assert.equal(denialOf('unfit'), 'internal_error')
+    assert.equal(denialOf('defect'), 'internal_error')
     assert.equal(denialOf('mismatch'), 'request_malformed')
   })
 

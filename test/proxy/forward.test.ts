@@ -263,6 +263,22 @@ suite('forward, answers', () => {
     assert.equal(last().header('te'), undefined)
   })
 
+  test('announces no trailers where there is no body', async () => {
+    const line = 'Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n'
+    for (const [method, status] of [
+      ['HEAD', 200],
+      ['GET', 304],
+      ['GET', 204],
+    ] as const) {
+      upstream.answer = raw(`HTTP/1.1 ${status} X\r\n${line}`)
+      const client = await connectRaw(gateway.port)
+      client.send(get('TE: trailers\r\nConnection: TE\r\n').replace('GET', method))
+      const answer = await client.response({ method })
+      client.destroy()
+      assert.deepEqual([answer.status, answer.header('trailer')], [status, undefined])
+    }
+  })
+
   test('speaks no chunks and no 1xx to HTTP/1.0', async () => {
     upstream.answer = informational(['HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'], chunked(['one', 'two']))
     const answer = await exchange(gateway.port, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n')

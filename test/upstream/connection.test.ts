@@ -155,6 +155,25 @@ suite('a kept connection', () => {
     }
   })
 
+  test('ends with an exchange that throws, and no other is harmed', async () => {
+    for (const method of ['begun', 'sent', 'answered'] as const)
+      await withPool(answering(OK), async (pool) => {
+        await ask(pool).over
+        const defective = new Recorded()
+        Object.assign(defective, {
+          [method]: () => {
+            throw new TypeError('a defect')
+          },
+        })
+        pool.send(defective)
+        const other = ask(pool)
+        assert.equal((await defective.over).error?.kind, 'defect')
+        assert.equal((await other.over).body, 'ok')
+        assert.equal((await ask(pool).over).body, 'ok')
+        assert.equal(pool.stats.running, 0)
+      })
+  })
+
   test('serves others when an exchange is aborted only by ending', async () => {
     await withPool(
       (socket) => void socket.resume(),
