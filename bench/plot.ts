@@ -3,10 +3,10 @@
  *
  * @module
  */
-const WIDTH = 860
+const WIDTH = 960
 const ROW = 24
 const TOP = 44
-const LABEL = 330
+const LABEL = 430
 const FIGURE = 110
 const PLOT = 300
 const colours = ['#c8553d', '#3d6fc8', '#7a9e3f', '#8a5fbf', '#1b1b1b', '#d19a2e', '#3a9d9d']

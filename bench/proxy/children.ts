@@ -43,14 +43,18 @@ export interface Children {
   resume(pid: number): void
   /** Ends one with all below it. */
   end(child: ChildProcess): Promise<void>
+  /** Ends all of them, and lets nobody begin any more. */
   endAll(): Promise<void>
 }
 
 /** @param folder where the pipes are made */
 export function newChildren(folder: string): Children {
   const all = new Set<ChildProcess>()
-  let pipes = 0
+  let [pipes, isOver] = [0, false]
   const pinned = (place: Place, command: Command): Command => ['taskset', '-c', layout[place], ...command]
+  const assertOpen = () => {
+    if (isOver) throw new Error('the run is over')
+  }
   const begin = (place: Place, command: Command, out: 'ignore' | number): ChildProcess => {
     const [program, ...args] = pinned(place, command)
     const child = spawn(program, args, { stdio: ['ignore', out, out === 'ignore' ? 'ignore' : 'inherit'] })
@@ -65,6 +69,7 @@ export function newChildren(folder: string): Children {
   }
   return {
     launch(place, command) {
+      assertOpen()
       pipes += 1
       const pipe = join(folder, `pipe-${pipes}`)
       execFileSync('mkfifo', [pipe])
@@ -75,6 +80,7 @@ export function newChildren(folder: string): Children {
       return child
     },
     async run(place, command, seconds) {
+      assertOpen()
       const [program, ...args] = pinned(place, command)
       const running = run(program, args, { timeout: seconds * 1000, killSignal: 'SIGKILL', maxBuffer: 2 ** 26 })
       all.add(running.child)
@@ -87,6 +93,9 @@ export function newChildren(folder: string): Children {
     pause: (pid) => treeOf(pid).forEach((one) => signal(one, 'SIGSTOP')),
     resume: (pid) => treeOf(pid).forEach((one) => signal(one, 'SIGCONT')),
     end,
-    endAll: async () => void (await Promise.all([...all].map(end))),
+    async endAll() {
+      isOver = true
+      await Promise.all([...all].map(end))
+    },
   }
 }

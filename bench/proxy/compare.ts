@@ -78,7 +78,7 @@ async function cleanUp(): Promise<void> {
 }
 
 let world: World | undefined
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => void cleanUp().finally(() => process.exit(1)))
 try {
   await main()

@@ -18,7 +18,7 @@ export interface Options {
 
 const plans = {
   full: {
-    rounds: 5,
+    rounds: 4,
     seconds: 2,
     once: 20_000,
     sessions: 6000,

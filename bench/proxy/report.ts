@@ -7,7 +7,7 @@ import { plotBars, plotLines } from '../plot.ts'
 import { bars, judge, type Verdict } from './bars.ts'
 import type { Plan } from './candidate.ts'
 import type { Circumstances } from './circumstances.ts'
-import { cpuOf, type Measured, type Result } from './result.ts'
+import { cpuOf, nameOf, type Measured, type Result } from './result.ts'
 import { median, spread } from './statistics.ts'
 import { barsTable, layerTable, loadTables, waitTable } from './tables.ts'
 
@@ -39,6 +39,7 @@ const intro = ({ plan }: Run) => [
   'Heimdall runs as in production, `node src/main.ts serve`: a hundred routes, token, permission and a limit per subject checked, ten',
   'headers of identity and provenance made, metrics on, one access line per request into a pipe that is read. It remembers the',
   'tokens it has verified, so a token seen before costs it no signature; "every token a new one" stands beside for that reason.',
+  'Only its overload control bears ten seconds of delay instead of half a one: who was stopped is late.',
 ]
 
 const pacing = ({ plan }: Run) => [
@@ -47,6 +48,8 @@ const pacing = ({ plan }: Run) => [
   `generator itself is late, at every candidate alike. Medians of ${plan.paced.rounds} rounds of ${plan.paced.seconds} s, exact percentiles.`,
   '"403 for want of a permission" is answered by the gateway itself: token, limit and permission are checked, and no upstream is asked.',
 ]
+
+const otherWaits = 'The same for [p50](plots/p50.svg) and [p99.9](plots/p999.svg); the scale is logarithmic.'
 
 const stores = [
   'A value of the directory is believed for five seconds, in memory and in Redis, from the moment it was read. "From Redis" are sessions that',
@@ -59,7 +62,7 @@ export function report(run: Run): string {
   const { results, remembered } = run.measured
   const paced = results.filter((result) => Object.keys(result.paced).length > 0)
   const layers = layerTable(results)
-  const [before, after] = run.busy
+  const [before] = run.busy
   return [
     '# Heimdall beside other proxies',
     '',
@@ -81,16 +84,26 @@ export function report(run: Run): string {
           `${remembered.tokens.toLocaleString('en')} different tokens take RSS from ${remembered.before.toFixed(0)} to ${remembered.after.toFixed(0)} MiB.`,
           '',
         ]),
-    ...(paced.length === 0 ? [] : ['## Latency', '', ...pacing(run), '', '![p99 by rate](plots/p99.svg)', '']),
+    ...(paced.length === 0
+      ? []
+      : ['## Latency', '', ...pacing(run), '', '![p99 by rate](plots/p99.svg)', '', otherWaits, '']),
     ...(paced.length === 0 ? [] : [...waitTable(paced), '']),
     '## Circumstances',
     '',
     ...(before > BUSY ? ['**The machine was busy with other things: do not believe the latencies.**', ''] : []),
     ...(run.skipped.length === 0 ? [] : [`Left out: ${run.skipped.join('; ')}.`, '']),
-    `${run.circumstances.date}, commit ${run.circumstances.commit}. ${run.circumstances.machine}; proxies on core ${run.circumstances.cores['proxy']},`,
-    `load, upstream and stores on ${run.circumstances.cores['load']}; load average ${before.toFixed(2)} before, ${after.toFixed(2)} after. ${run.circumstances.versions.join(', ')}.`,
+    ...where(run),
     '',
   ].join('\n')
+}
+
+function where({ circumstances: { date, commit, machine, cores, versions }, busy }: Run): string[] {
+  const [before, after] = busy.map((load) => load.toFixed(2))
+  return [
+    `${date}, commit ${commit}. ${machine}; proxies on core ${cores['proxy']}, two workers on ${cores['workers']}`,
+    `(on ${cores['anywhere']} where they answer by themselves), load, upstream and stores on ${cores['load']};`,
+    `load average ${before} before, ${after} after. ${versions.join(', ')}.`,
+  ]
 }
 
 /** Every bar of a full run, and of others those that something was measured for. */
@@ -103,15 +116,17 @@ export function plots({ measured: { results }, plan }: Run): Readonly<Record<str
   const small = results.filter(({ memory, loads, group }) => memory && loads.length > 0 && !isOfBodies(group))
   const cpu = small.map((result) => {
     const [least, most] = spread(cpuOf(result))
-    const own = result.group !== 'proxies' || result.title.startsWith('Heimdall')
-    const label = result.group === 'proxies' ? result.title : `Heimdall: ${result.title}`
-    return { label, value: median(cpuOf(result)), least, most, own }
+    const own = nameOf(result).startsWith('Heimdall')
+    return { label: nameOf(result), value: median(cpuOf(result)), least, most, own }
   })
   const rates = plan.paced.rates.map((rate) => `${rate.toLocaleString('en')}/s`)
   const lines = (at: (typeof WAITS)[number]) =>
     results
       .filter(({ paced }) => Object.keys(paced).length > 0)
-      .map(({ title, paced }) => ({ label: title, values: plan.paced.rates.map((rate) => medianOf(paced[rate], at)) }))
+      .map((result) => ({
+        label: nameOf(result),
+        values: plan.paced.rates.map((rate) => medianOf(result.paced[rate], at)),
+      }))
   const waits = WAITS.map((at) => [
     `${at}.svg`,
     plotLines(`${waitNames[at]} in milliseconds, by requests per second`, rates, lines(at)),

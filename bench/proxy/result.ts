@@ -46,4 +46,9 @@ export interface Measured {
   readonly elsewhere: Readonly<Record<string, unknown>>
 }
 
+/** What it is called where candidates of several groups are side by side. */
+export function nameOf({ group, title }: Result): string {
+  return group === 'proxies' ? title : `Heimdall: ${title}`
+}
+
 export const cpuOf = ({ loads }: Result): number[] => loads.map(({ cpu }) => cpu)

@@ -5,7 +5,7 @@
  */
 import type { Verdict } from './bars.ts'
 import { groups, type Group } from './candidate.ts'
-import { cpuOf, type Result } from './result.ts'
+import { cpuOf, nameOf, type Result } from './result.ts'
 import { median, spread } from './statistics.ts'
 
 const whole = (value: number) => Math.round(value).toLocaleString('en')
@@ -46,13 +46,13 @@ function loadRow(result: Result): string {
 
 /** Percentiles by rate, milliseconds. */
 export function waitTable(results: readonly Result[]): string[] {
-  const rows = results.flatMap(({ title, paced }) =>
-    Object.entries(paced).map(([rate, waits]) => {
+  const rows = results.flatMap((result) =>
+    Object.entries(result.paced).map(([rate, waits]) => {
       const of = (at: 'p50' | 'p99' | 'p999') => (median(waits.map((one) => one[at])) / 1000).toFixed(2)
       const answered = 100 * median(waits.map((one) => one.answered))
       const failed = waits.reduce((sum, one) => sum + one.failed, 0)
       const short = failed > 0 ? `${answered.toFixed(0)} %, ${failed} refused` : `${answered.toFixed(0)} %`
-      return `| ${title} | ${whole(Number(rate))} | ${of('p50')} | ${of('p99')} | ${of('p999')} | ${short} |`
+      return `| ${nameOf(result)} | ${whole(Number(rate))} | ${of('p50')} | ${of('p99')} | ${of('p999')} | ${short} |`
     }),
   )
   return ['| | requests/s | p50 ms | p99 ms | p99.9 ms | answered |', '|---|--:|--:|--:|--:|--:|', ...rows]
@@ -64,7 +64,7 @@ const layerNames: Readonly<Record<string, string>> = { l1: 'memory', l2: 'Redis'
 export function layerTable(results: readonly Result[]): string[] {
   const rows = results
     .filter(({ layers }) => Object.keys(layers).length > 0)
-    .map(({ title, layers }) => `| ${title} | ${Object.entries(layers).map(inWords).join('; ')} |`)
+    .map((result) => `| ${nameOf(result)} | ${Object.entries(result.layers).map(inWords).join('; ')} |`)
   return rows.length === 0 ? [] : ['| | which cache was answered by what |', '|---|---|', ...rows]
 }
 

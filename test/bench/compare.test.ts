@@ -148,7 +148,13 @@ suite('the report of the comparison', () => {
     isFull: true,
     plan: planOf({ quick: false }),
     measured: { ...nothing, results: [result('heimdall', [40, 44], { paced: { 1000: [waits(300, 900)] } })] },
-    circumstances: { date: '2026-01-01', commit: 'abc', machine: 'm', cores: { proxy: '0', load: '1' }, versions: [] },
+    circumstances: {
+      date: '2026-01-01',
+      commit: 'abc',
+      machine: 'm',
+      cores: { proxy: '0', workers: '0', load: '1', anywhere: '0-1' },
+      versions: [],
+    },
     skipped: ['haproxy (not installed)'],
     busy: [0, 0],
   }

@@ -73,6 +73,7 @@ export function heimdallFile(world: World, ports: Ports, options: HeimdallOption
     'version: 1',
     `listen: 127.0.0.1:${ports.listen}`,
     `probes: 127.0.0.1:${ports.probes}`,
+    'overload: { delay: 10s }', // who was stopped between rounds is late when it goes on
     `upstreams: { service: "${upstream.origin}", echo: "${echo.origin}" }`,
     ...blocks(options),
     ...(routes > IN_A_FILE ? [`include: ["routes-*.yaml"]`] : []),
