@@ -85,10 +85,9 @@ function newTraffic({ plan, ask, credentials, chance }: Mix): Traffic {
   let [nextToRenew, nextToJoin] = [0, identities]
 
   const send = (identity: number, due: number) => {
-    const sent = performance.now()
-    const [ended, mine] = [endings.has(identity), notes]
-    ask(identity, Math.floor(chance() * gateways.length), (status) => {
-      if (ended) endings.note(identity, status, sent)
+    const mine = notes
+    ask(identity, Math.floor(chance() * gateways.length), (status, sent) => {
+      if (endings.has(identity)) endings.note(identity, status, sent)
       else mine.note(status, performance.now() - due)
     })
   }

@@ -8,8 +8,8 @@ import { openConnection, type Connection } from '../proxy/loads/connection.ts'
 const OPEN = 32 // from the beginning
 const MOST = 250
 
-/** Called with the status of an answer, 0 when the connection broke. */
-export type Answered = (status: number) => void
+/** Called with the status of an answer, 0 when the connection broke, and when its request went out. */
+export type Answered = (status: number, sent: number) => void
 
 export interface Connections {
   /** Sends at once, or as soon as a connection is free. */
@@ -19,6 +19,7 @@ export interface Connections {
 interface Carrier {
   readonly connection: Connection
   answered: Answered | undefined
+  sent: number
 }
 
 /** Opens connections to a port of loopback, from `127.0.NET.1` on. */
@@ -32,7 +33,7 @@ export function openConnections(port: number, net: number): Connections {
     carrier.answered = undefined
     if (status === 0) open -= 1
     else idle.push(carrier)
-    answered?.(status)
+    answered?.(status, carrier.sent)
     const next = idle.length > 0 ? line.shift() : undefined
     if (next !== undefined) send(next.request, next.answered)
   }
@@ -41,7 +42,7 @@ export function openConnections(port: number, net: number): Connections {
     named = (named % MOST) + 1
     const localAddress = `127.0.${net}.${named}`
     const connection = openConnection({ host: '127.0.0.1', port, localAddress }, (status) => note(carrier, status))
-    const carrier: Carrier = { connection, answered: undefined }
+    const carrier: Carrier = { connection, answered: undefined, sent: 0 }
     return carrier
   }
   const send = (request: string, answered: Answered) => {
@@ -51,6 +52,7 @@ export function openConnections(port: number, net: number): Connections {
       return
     }
     carrier.answered = answered
+    carrier.sent = performance.now()
     carrier.connection.send(request)
   }
   for (let index = 0; index < OPEN; index += 1) idle.push(newCarrier())

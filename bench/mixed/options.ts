@@ -37,7 +37,7 @@ export function readOptions(args: readonly string[]): Options {
     help,
     json: values.json,
     identities: quick ? 20_000 : 100_000,
-    rate: count('rate', (values.rate ?? quick) ? '1000' : '3000'),
+    rate: count('rate', values.rate ?? (quick ? '1000' : '3000')),
     warmUp: quick ? 5 : 10,
     seconds: count('seconds', values.seconds ?? (quick ? '15' : '60')),
   }
