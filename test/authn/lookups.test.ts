@@ -151,6 +151,7 @@ suite('lookups over Redis and Postgres', { skip: noRedis || noPostgres }, () => 
       await redis.client.set(ours, poison, 'PX', 4000)
       const found = await gateway().apiKey(id, 'deny', unhindered)
       assert.deepEqual(found.kind === 'found' && [found.layer, found.value.digest], ['source', digest(key)], poison)
+      await eventually('written over', async () => (await redis.client.get(ours)) !== poison)
     }
     await redis.client.del(ours)
     await redis.client.lpush(ours, 'x')
