@@ -32,7 +32,7 @@ export const ASK_PATIENCE = 250
 export const REFUSED_FOR = 100
 
 /** Most tokens that a borrower holds under one key. */
-export const MOST_HELD = 256
+export const MOST_HELD = 1024
 
 /** One key of one limit. */
 export interface Place {

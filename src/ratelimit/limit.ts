@@ -42,7 +42,7 @@ export const limitSchema = z.strictObject({
     description: `What is counted apart: ${limitKeys.map(({ name }) => name).join(', ')}, or a list of these for one count per combination.`,
   }),
   on_store_down: z.enum(['local', 'allow', 'deny']).default('local').meta({
-    description: 'While Redis is away: count in this process, let everything through, or refuse with 503.',
+    description: 'While Redis is away: count in this gateway alone, let everything through, or refuse with 503.',
   }),
   report: z.boolean().default(false).meta({
     description: 'Tells clients in RateLimit headers on every answer, not only on 429.',

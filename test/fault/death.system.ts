@@ -1,7 +1,7 @@
 /**
  * A gateway dies: killed, out of memory, of a defect (F17). Its neighbour on the same Redis and Postgres does not notice.
  *
- * A gateway is one process: `workers` is not in the file yet, so what is said of workers holds between gateways here.
+ * Gateways here are one process each; what holds between workers of one is in `workers.system.ts`.
  * Whoever started a process starts it again, at a pace of their own (Kubernetes, systemd): nothing here does.
  *
  * @module

@@ -20,6 +20,7 @@ export const serve: Command = {
   about:
     'SIGTERM and SIGINT drain: readiness fails, requests under way finish within `grace`; a second signal ends at once.\n' +
     'SIGHUP, or a change of the file, reloads it without a failed request. Logs are JSON lines on standard output.\n' +
+    'With `workers` above 1 a process of its own keeps them: signals to it, or to all of them, mean the same.\n' +
     'Exit codes: 0 drained, 1 not started, 70 ended by a defect of its own (the last log line tells which).',
   options: configOption,
   describe: configHelp,
