@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { quantile } from '../micro/measure.ts'
+import { percentile } from '../statistics.ts'
 
 /** What came of one case. */
 export interface Row {
@@ -26,17 +26,16 @@ export const head: readonly string[] = [line(columns), line(columns.map(() => '-
 
 /** A line of the table. */
 export function rowOf({ title, kind, lanes, times, elsewhere, bar }: Row): string {
-  const p99 = quantile(times, 0.99)
+  const { p50, p99, most } = summed(times)
   const counted = elsewhere === 0 ? String(times.length) : `${times.length} (and ${elsewhere} found elsewhere)`
-  const shown = [quantile(times, 0.5), p99, Math.max(...times)].map(milliseconds)
+  const shown = [p50, p99, most].map(milliseconds)
   const outcome = p99 < bar ? 'met' : `**missed** by ${(p99 / bar).toFixed(1)}×`
   return line([title, kind, String(lanes), counted, ...shown, `< ${bar} ms`, outcome])
 }
 
 /** What `--json` keeps of a line; times in milliseconds. */
 export function figuresOf({ times, ...row }: Row): Record<string, unknown> {
-  const [p50, p99] = [quantile(times, 0.5), quantile(times, 0.99)]
-  return { ...row, decisions: times.length, p50, p99, most: Math.max(...times) }
+  return { ...row, decisions: times.length, ...summed(times) }
 }
 
 export function report(circumstances: readonly string[], rows: readonly Row[]): string {
@@ -52,6 +51,11 @@ export function report(circumstances: readonly string[], rows: readonly Row[]): 
     ...head,
     ...rows.map(rowOf),
   ].join('\n')}\n`
+}
+
+function summed(times: readonly number[]) {
+  const sorted = Float64Array.from(times).sort()
+  return { p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), most: percentile(sorted, 1) }
 }
 
 function milliseconds(time: number): string {

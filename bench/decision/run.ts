@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { cpus, loadavg } from 'node:os'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import { noPostgres } from '../../test/support/postgres.ts'
 import { noRedis } from '../../test/support/redis.ts'
+import { commit, machine, today } from '../machine.ts'
 import type { Sample } from './ask.ts'
 import { cases, type Case } from './cases.ts'
 import { figuresOf, head, report, rowOf, type Row } from './report.ts'
@@ -99,10 +99,9 @@ async function measure(world: World, one: Case, how: { kind: Kind; lanes: number
 
 /** Where and with what, before anything of ours keeps the machine busy. */
 function told(): string[] {
-  const commit = execFileSync('git', ['-C', import.meta.dirname, 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' })
-  const all = cpus()
+  const busy = (loadavg()[0] ?? 0).toFixed(1)
   return [
-    `${new Date().toISOString().slice(0, 10)}, commit ${commit.trim()}, Node ${process.versions.node},`,
-    `${all.length} cores ${all[0]?.model ?? ''}; load before the run ${(loadavg()[0] ?? 0).toFixed(1)}.`,
+    `${today()}, commit ${commit()}, Node ${process.versions.node},`,
+    `${machine()}; load average ${busy} before.`,
   ]
 }

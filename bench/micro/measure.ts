@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { percentile } from '../statistics.ts'
 import type { Subject } from './question.ts'
 import { reference, referenceMaterials } from './reference.ts'
 
@@ -69,7 +70,7 @@ function createTimer(subject: Subject): Timer {
     forget() {
       times = []
     },
-    undisturbed: () => quantile(times, UNDISTURBED),
+    undisturbed: () => percentile(Float64Array.from(times).sort(), UNDISTURBED),
   }
 }
 
@@ -86,9 +87,4 @@ function batchTime({ materials, work }: Subject, turns: number): number {
   for (let turn = 0; turn < turns; turn += 1) kept.last = work(batch[turn])
   const { user, system } = process.cpuUsage(before)
   return user + system
-}
-
-/** What a share of the numbers is not above; NaN without any. */
-export function quantile(numbers: readonly number[], share: number): number {
-  return numbers.toSorted((one, other) => one - other)[Math.floor(numbers.length * share)] ?? Number.NaN
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { memory } from '../proxy/usage.ts'
+import { memory } from '../usage.ts'
 import { layers, type Layers } from './sightings.ts'
 import type { World } from './world.ts'
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { percentile } from '../proxy/statistics.ts'
+import { percentile } from '../statistics.ts'
 import type { Second, Waits } from './plan.ts'
 
 export interface Notes {

@@ -3,9 +3,7 @@
  *
  * @module
  */
-import { execFileSync } from 'node:child_process'
-import { cpus, totalmem } from 'node:os'
-
+import { commit, machine, today } from '../machine.ts'
 import { lookupsBetween, type Reading } from './meters.ts'
 import type { Options } from './options.ts'
 import type { Findings, Waits } from './plan.ts'
@@ -110,12 +108,8 @@ function paragraphs({ identities, rate, warmUp, seconds, quick }: Options): stri
 }
 
 function where({ busy }: Run): string {
-  const machine = `${cpus().length} cores ${cpus()[0]?.model ?? ''}, ${Math.round(totalmem() / 2 ** 30)} GiB`
-  const commit = execFileSync('git', ['-C', import.meta.dirname, 'rev-parse', '--short', 'HEAD'], {
-    encoding: 'utf8',
-  }).trim()
   const shared = 'gateways, clients, service and stores share the cores'
-  return `${new Date().toISOString().slice(0, 10)}, commit ${commit}, Node ${process.versions.node}, ${machine}, load average ${busy.toFixed(1)} before; ${shared}.`
+  return `${today()}, commit ${commit()}, Node ${process.versions.node}, ${machine()}, load average ${busy.toFixed(1)} before; ${shared}.`
 }
 
 function layerRow(name: string, counts: Layers): string[] {

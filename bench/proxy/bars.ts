@@ -5,7 +5,7 @@
  */
 import { elsewhereBars } from './elsewhere.ts'
 import { cpuOf, type Measured, type Result } from './result.ts'
-import { added, median, ratio } from './statistics.ts'
+import { added, median, ratio } from '../statistics.ts'
 
 export type Unit = '×' | 'µs' | 'ms' | 'MiB' | '%'
 

@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 import { kill, signal } from '../../test/support/processes.ts'
-import { treeOf } from './usage.ts'
+import { treeOf } from '../usage.ts'
 
 const run = promisify(execFile)
 

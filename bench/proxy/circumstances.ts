@@ -5,9 +5,9 @@
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { cpus, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 
+import { commit, machine, today } from '../machine.ts'
 import { layout } from './children.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -22,13 +22,10 @@ export interface Circumstances {
 
 /** What can be told before and after the run alike. */
 export function circumstances(): Circumstances {
-  const changed =
-    first('git', ['-C', ROOT, 'status', '--porcelain', 'src', 'bench/proxy'], /\w/) === '' ? '' : ' with changes'
-  const all = cpus()
   return {
-    date: new Date().toISOString().slice(0, 10),
-    commit: first('git', ['-C', ROOT, 'rev-parse', '--short', 'HEAD'], /\w+/) + changed,
-    machine: `${all.length} cores ${all[0]?.model ?? ''}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`,
+    date: today(),
+    commit: commit(),
+    machine: machine(),
     cores: layout,
     versions: [
       `Node ${process.versions.node}`,

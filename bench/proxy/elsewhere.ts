@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import type { Bar } from './bars.ts'
 import type { Children } from './children.ts'
 import type { Measured } from './result.ts'
-import { median } from './statistics.ts'
+import { median } from '../statistics.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const PATIENCE = 600 // seconds

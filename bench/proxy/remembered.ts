@@ -8,7 +8,7 @@ import { gateway } from './candidates/gateway.ts'
 import { send } from './loads.ts'
 import type { Remembered } from './result.ts'
 import { start } from './start.ts'
-import { memory, treeOf } from './usage.ts'
+import { memory, treeOf } from '../usage.ts'
 import { PATH, type World } from './world.ts'
 
 const STEPS = 5 // lists, so that each generator holds a fifth

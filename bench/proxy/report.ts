@@ -8,7 +8,7 @@ import { bars, judge, type Verdict } from './bars.ts'
 import type { Plan } from './candidate.ts'
 import type { Circumstances } from './circumstances.ts'
 import { cpuOf, nameOf, type Measured, type Result } from './result.ts'
-import { median, spread } from './statistics.ts'
+import { median, spread } from '../statistics.ts'
 import { barsTable, layerTable, loadTables, waitTable } from './tables.ts'
 
 export interface Run {

@@ -13,7 +13,7 @@ import { pace, send, type Paced } from './loads.ts'
 import type { Progress } from './progress.ts'
 import type { Load, Result } from './result.ts'
 import type { Running } from './start.ts'
-import { memory, processorTime, treeOf, watchMemory } from './usage.ts'
+import { memory, processorTime, treeOf, watchMemory } from '../usage.ts'
 import type { World } from './world.ts'
 
 const AWAKE = 300 // milliseconds from the signal that lets a program go on to the load

@@ -9,7 +9,7 @@ import type { ChildProcess } from 'node:child_process'
 import { eventually, steadyPort } from '../../test/support/processes.ts'
 import type { Candidate, Headers, Plan, Traffic } from './candidate.ts'
 import { statusOf, upgradeStatusOf } from './status.ts'
-import { memory, treeOf } from './usage.ts'
+import { memory, treeOf } from '../usage.ts'
 import type { World } from './world.ts'
 
 const SETTLE = 500 // milliseconds after which the memory of the start is read

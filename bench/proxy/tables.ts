@@ -6,7 +6,7 @@
 import type { Verdict } from './bars.ts'
 import { groups, type Group } from './candidate.ts'
 import { cpuOf, nameOf, type Result } from './result.ts'
-import { median, spread } from './statistics.ts'
+import { median, spread } from '../statistics.ts'
 
 const whole = (value: number) => Math.round(value).toLocaleString('en')
 

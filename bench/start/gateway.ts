@@ -13,6 +13,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { FLAGS } from '../../test/support/flags.ts'
 import { freePort, kill } from '../../test/support/processes.ts'
 import { newSigner, token } from '../../test/support/tokens.ts'
+import { processorTime } from '../usage.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts')
 const ISSUER = 'https://id.bench.test'
@@ -80,7 +81,7 @@ export async function startGateway({ file, probes }: World, cache: string): Prom
     if (performance.now() - began > DEADLINE) throw new Error('the gateway is not ready')
     await pause(2)
   }
-  return { child, pid, ready: performance.now() - began, work: processorTime(pid) }
+  return { child, pid, ready: performance.now() - began, work: processorTime([pid]) / 1000 }
 }
 
 function isReady(port: number): Promise<boolean> {
@@ -100,13 +101,6 @@ export async function endGateway({ child }: Started, gracefully = false): Promis
   await pause(200)
   child.kill('SIGTERM') // a second one does not wait for the drain
   await ended
-}
-
-/** Milliseconds; a tick of proc(5) is ten. */
-function processorTime(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10
 }
 
 /** MiB. */

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { cpus } from 'node:os'
-
-import { median, spread } from '../proxy/statistics.ts'
+import { commit, machine, today } from '../machine.ts'
+import { median, spread } from '../statistics.ts'
 import type { Memory } from './gateway.ts'
 
 export interface Start {
@@ -64,7 +63,6 @@ function verdict({ values, bar }: Row): string {
 
 /** As Markdown. */
 export function report(figures: Figures): string {
-  const [cpu] = cpus()
   const lines = rowsOf(figures).map((row) => {
     const [least, most] = spread(row.values)
     const shown = row.values.length === 0 ? '–' : `${median(row.values).toFixed(0)} ${row.unit}`
@@ -75,7 +73,7 @@ export function report(figures: Figures): string {
 
 A file with a hundred routes and one issuer whose keys are in a file; \`npm run bench:start\` measures it anew.
 Ready is the first 200 of \`/readyz\`, from the start of the process. Medians of ${figures.warm.length} starts of each kind, in turn.
-Node ${process.versions.node}, ${cpus().length} × ${cpu?.model ?? 'unknown'}, load average ${figures.busy.toFixed(2)} before.
+${today()}, commit ${commit()}, Node ${process.versions.node}, ${machine()}, load average ${figures.busy.toFixed(2)} before.
 
 | what | median | spread | bar |
 |---|---|---|---|

@@ -11,7 +11,6 @@ import { choose, planOf, readOptions } from '../../bench/proxy/options.ts'
 import { startProgress } from '../../bench/proxy/progress.ts'
 import { plots, report, type Run } from '../../bench/proxy/report.ts'
 import type { Measured, Result } from '../../bench/proxy/result.ts'
-import { added, median, percentile, ratio, spread } from '../../bench/proxy/statistics.ts'
 
 const nothing: Measured = { results: [], remembered: undefined, elsewhere: {} }
 
@@ -33,28 +32,6 @@ function assertWellFormed(text: string): void {
   }
   assert.deepEqual(open, [])
 }
-
-suite('statistics of the comparison', () => {
-  test('the median is the middle value, or between the two', () => {
-    assert.equal(median([9, 1, 5]), 5)
-    assert.equal(median([4, 1, 3, 2]), 2.5)
-    assert.ok(Number.isNaN(median([])))
-    assert.deepEqual(spread([3, 1, 2]), [1, 3])
-  })
-
-  test('a percentile is one of the values, and the most is none below p100', () => {
-    const hundred = Float64Array.from({ length: 100 }, (_, index) => index + 1)
-    assert.equal(percentile(hundred, 0.5), 50)
-    assert.equal(percentile(hundred, 0.99), 99)
-    assert.equal(percentile(hundred, 0.999), 100)
-    assert.equal(percentile([7], 0.5), 7)
-  })
-
-  test('candidates are compared round by round, so that a slow round is slow for both', () => {
-    assert.equal(ratio([10, 100, 10], [20, 200, 20]), 0.5)
-    assert.equal(added([10, 110, 12], [8, 100, 8]), 4)
-  })
-})
 
 suite('bars of the comparison', () => {
   const bar = (part: Partial<Bar>): Bar => ({ what: 'it', limit: 10, unit: 'µs', figure: () => 8, ...part })

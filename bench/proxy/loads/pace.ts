@@ -12,7 +12,7 @@
  */
 import { Worker } from 'node:worker_threads'
 
-import { percentile } from '../statistics.ts'
+import { percentile } from '../../statistics.ts'
 import { openConnection, type Connection } from './connection.ts'
 import type { Beat } from './tick.ts'
 

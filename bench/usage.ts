@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 
-import { childrenOf } from '../../test/support/processes.ts'
+import { childrenOf } from '../test/support/processes.ts'
 
 const TICKS = 100 // USER_HZ, the same on every Linux
 const MIB = 1024 // of the kB that Linux tells
