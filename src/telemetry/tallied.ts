@@ -35,7 +35,7 @@ class Series<L extends string> implements Tally {
   }
 }
 
-/** Makes a counter such a one. */
+/** Gives a counter tallies; what it is told past them counts too. */
 export function tallied<L extends string>(counter: Counter<L>): TalliedCounter<L> {
   const known = new Map<string, Series<L>>()
 
