@@ -26,15 +26,16 @@ export interface SinkOptions {
 
 export interface Sink {
   /** Takes a finished line, with its newline. */
-  line(json: string): void
+  readonly line: (json: string) => void
   /** What pino calls; its own escaping leaves C1 controls and line separators as they are. */
-  write(json: string): void
+  readonly write: (json: string) => void
   /** Asks for what is held to be written now; returns at once. */
-  flush(): void
+  readonly flush: () => void
   /** Writes what is held, waiting for a slow reader for a second at most; later lines are dropped. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
+const BATCH = 64 * 1024
 const CAPACITY = 1024 * 1024
 const FLUSH_EVERY = 500 // milliseconds: lines show up soon at low traffic too
 const PATIENCE = 1000 // milliseconds a reader may pause at the end of the process
@@ -73,25 +74,12 @@ function countDropped(metrics: Pick<Metrics, 'logDropped'>, lines: string): void
 }
 
 /** pino's buffered writer, with an end to every wait. */
-export function createSink({
-  fd = 1,
-  metrics,
-  batch = 64 * 1024,
-  capacity = CAPACITY,
-  most = 4 * batch,
-}: SinkOptions): Sink {
+export function createSink(options: SinkOptions): Sink {
+  const { metrics, batch = BATCH } = options
   let gone = false // the reader, or the destination
   let waitingSince: number | undefined
   const stalled = () => waitingSince !== undefined && performance.now() - waitingSince > PATIENCE
-  const destination = pino.destination({
-    fd: withoutWaiting(fd) ?? fd,
-    sync: false,
-    contentMode: 'buffer',
-    minLength: batch,
-    maxWrite: most,
-    maxLength: capacity,
-    retryEAGAIN: () => !stalled(), // later it is tried with the next batch
-  })
+  const destination = openDestination(options, () => !stalled()) // later it is tried with the next batch
 
   // pino's writer measures and flattens all it holds on every write, so lines are gathered here and handed over by the batch.
   let gathered = ''
@@ -147,6 +135,20 @@ export function createSink({
       await ended.catch(() => destination.destroy())
     },
   }
+}
+
+/** @param retry whether to wait for a reader that takes nothing */
+function openDestination(options: SinkOptions, retry: () => boolean) {
+  const { fd = 1, batch = BATCH, capacity = CAPACITY, most = 4 * batch } = options
+  return pino.destination({
+    fd: withoutWaiting(fd) ?? fd,
+    sync: false,
+    contentMode: 'buffer',
+    minLength: batch,
+    maxWrite: most,
+    maxLength: capacity,
+    retryEAGAIN: retry,
+  })
 }
 
 /** Text would be measured, copied and encoded on the way; that `contentMode` asks for bytes, the types do not know. */
