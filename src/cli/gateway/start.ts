@@ -7,6 +7,7 @@ import { watchSources } from '#config/watch.ts'
 import type { Address } from '#values/network.ts'
 
 import type { Io } from '../command.ts'
+import { assemble } from './assemble.ts'
 import { createCore, type CoreOptions } from './core.ts'
 import { createOperators } from './operators.ts'
 import { profileThis } from './profiler.ts'
@@ -29,14 +30,8 @@ export interface Gateway {
  *
  * @throws Error when an address cannot be listened on, a database cannot be opened, or `prepare` fails
  */
-export async function startGateway(options: StartOptions, io: Pick<Io, 'env' | 'clock'>): Promise<Gateway> {
-  const parts = new AsyncDisposableStack()
-  try {
-    return await start(parts, options, io)
-  } catch (error) {
-    await parts.disposeAsync()
-    throw error
-  }
+export function startGateway(options: StartOptions, io: Pick<Io, 'env' | 'clock'>): Promise<Gateway> {
+  return assemble((parts) => start(parts, options, io))
 }
 
 async function start(parts: AsyncDisposableStack, options: StartOptions, io: Pick<Io, 'env' | 'clock'>) {

@@ -57,7 +57,7 @@ export type FromWorker =
 export type Health = Readonly<Record<string, { readonly required: boolean; readonly status: ComponentStatus }>>
 
 /** The answer to a version that is to be built: why it cannot be, if it cannot. */
-export interface Verdict {
+export interface Preparation {
   readonly problem?: string
 }
 

@@ -12,7 +12,7 @@ import type { ProcessLogger } from '#telemetry/log.ts'
 import type { WorkerMetrics } from '#telemetry/metrics.ts'
 
 import { createBackoff, type Backoff } from './backoff.ts'
-import { Member } from './member.ts'
+import { Member, type MemberEvents } from './member.ts'
 import { ALIVE_EVERY, type Beginning, type FromWorker, type ToWorker } from './messages.ts'
 
 const START_PATIENCE = 30_000 // milliseconds until a worker is built
@@ -101,9 +101,9 @@ export class Pool {
   }
 
   #start(index: number): void {
-    const events = {
-      heard: (member: Member, message: Parameters<typeof this.hear>[1]) => this.hear(member, message),
-      ended: (member: Member, cause: string) => this.#replace(member, cause),
+    const events: MemberEvents = {
+      heard: (member, message) => this.#hear(member, message),
+      ended: (member, cause) => this.#replace(member, cause),
     }
     const member = new Member(this.#deps.beginning(index), events)
     this.#members.set(index, member)
@@ -111,7 +111,7 @@ export class Pool {
     this.#deps.log.info({ worker: index, worker_pid: member.pid }, 'worker starts')
   }
 
-  hear(member: Member, message: Exclude<FromWorker, { kind: 'answer' | 'alive' }>): void {
+  #hear(member: Member, message: Exclude<FromWorker, { kind: 'answer' | 'alive' }>): void {
     switch (message.kind) {
       case 'borrow':
         return this.#deps.borrow(member.index, message)

@@ -19,13 +19,14 @@ import { addProcessMetrics } from '#telemetry/process.ts'
 import type { Address } from '#values/network.ts'
 
 import type { Io } from '../../command.ts'
+import { assemble } from '../assemble.ts'
 import { endOnDefect } from '../defects.ts'
 import { createOperators } from '../operators.ts'
 import type { Profile } from '../profiler.ts'
 import type { Gateway } from '../start.ts'
 import { Keeper } from './keeper.ts'
 import type { Member } from './member.ts'
-import type { Verdict } from './messages.ts'
+import type { Preparation } from './messages.ts'
 import { createPage } from './page.ts'
 import { Pool } from './pool.ts'
 import { createReadiness } from './readiness.ts'
@@ -48,14 +49,8 @@ export interface PrimaryOptions {
  *
  * @throws Error when an address cannot be listened on, or with what a worker says that cannot be started
  */
-export async function startWorkers(options: PrimaryOptions, io: Pick<Io, 'env' | 'clock'>): Promise<Gateway> {
-  const parts = new AsyncDisposableStack()
-  try {
-    return await start(parts, options, io)
-  } catch (error) {
-    await parts.disposeAsync()
-    throw error
-  }
+export function startWorkers(options: PrimaryOptions, io: Pick<Io, 'env' | 'clock'>): Promise<Gateway> {
+  return assemble((parts) => start(parts, options, io))
 }
 
 async function start(parts: AsyncDisposableStack, options: PrimaryOptions, io: Pick<Io, 'env' | 'clock'>) {
@@ -140,11 +135,11 @@ async function proposeTo(
 ): Promise<string | undefined> {
   const asked = members.filter(({ state }) => state !== 'starting')
   const answers = asked.map((member) => member.ask({ kind: 'prepare', snapshot }, BUILD_PATIENCE))
-  const verdicts = (await Promise.all(answers)) as (Verdict | undefined)[]
-  const problem = verdicts.find((verdict) => verdict?.problem !== undefined)?.problem
+  const made = (await Promise.all(answers)) as (Preparation | undefined)[]
+  const problem = made.find((one) => one?.problem !== undefined)?.problem
   for (const [index, member] of asked.entries()) {
     if (problem !== undefined) member.tell({ kind: 'conclude' })
-    else if (verdicts[index] === undefined) member.kill('did not take the new configuration')
+    else if (made[index] === undefined) member.kill('did not take the new configuration')
     else {
       member.generation = generation
       member.tell({ kind: 'conclude', generation })

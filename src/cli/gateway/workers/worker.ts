@@ -9,16 +9,15 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 import { loadConfig, type Loaded } from '#config/load.ts'
-import { Borrower } from '#ratelimit/lease-borrower.ts'
-import type { Lending } from '#ratelimit/lease.ts'
 import { errorText } from '#telemetry/error-text.ts'
-import type { ProcessLogger } from '#telemetry/log.ts'
 
 import { processIo } from '../../io.ts'
-import { createCore, type Core } from '../core.ts'
+import { createCore, type Among, type Core } from '../core.ts'
 import { profileThis } from '../profiler.ts'
 import type { Prepared } from '../versions.ts'
-import { ALIVE_EVERY, type Beginning, type FromWorker, type Health, type Question, type ToWorker } from './messages.ts'
+import { Leases } from './leases.ts'
+import { ALIVE_EVERY } from './messages.ts'
+import type { Beginning, FromWorker, Health, Preparation, Question, ToWorker } from './messages.ts'
 import { filesOf, type Snapshot } from './snapshot.ts'
 
 const LOOK_EVERY = 100 // milliseconds
@@ -70,9 +69,9 @@ class Worker {
 
   static async start(parts: AsyncDisposableStack, beginning: Beginning): Promise<Worker> {
     const { worker, processes, path, snapshot, generation } = beginning
-    const leases = new Leases(processes)
-    const leased = (log: ProcessLogger) => leases.borrower(log)
-    const among = { worker, processes, leased, generation, readFile: filesOf(snapshot).readFile }
+    const leases = new Leases(processes, (borrowing) => tell({ kind: 'borrow', borrowing }))
+    const { readFile } = filesOf(snapshot)
+    const among: Among = { worker, processes, leased: (log) => leases.counters(log), generation, readFile }
     const core = await createCore(parts, { path, loaded: load(path, snapshot), among }, io)
     return new Worker(parts, beginning, core, leases)
   }
@@ -153,7 +152,7 @@ class Worker {
     return Object.fromEntries(await Promise.all(entries))
   }
 
-  #prepare(snapshot: Snapshot): { problem?: string } {
+  #prepare(snapshot: Snapshot): Preparation {
     try {
       const { config } = load(this.#beginning.path, snapshot)
       this.#prepared?.drop()
@@ -184,34 +183,4 @@ function load(path: string, snapshot: Snapshot): Loaded {
   const loaded = loadConfig(path, { ...filesOf(snapshot), env: io.env })
   if ('config' in loaded) return loaded
   throw new Error(`${path} is not good here: ${loaded.problems.map(({ message }) => message).join('; ')}`)
-}
-
-/** The counters that workers share: the primary lends, and this borrows. */
-class Leases {
-  readonly #processes: number
-  #borrower: Borrower | undefined
-
-  constructor(processes: number) {
-    this.#processes = processes
-  }
-
-  borrower(log: ProcessLogger): Borrower['counter'] {
-    const borrower = new Borrower({
-      borrowers: this.#processes,
-      tell: (borrowing) => tell({ kind: 'borrow', borrowing }),
-      now: () => performance.now(),
-      soon: setImmediate,
-      onTurn(to) {
-        if (to === 'away') log.warn({}, 'the primary does not answer: limits are counted by share')
-        else log.info({}, 'the primary answers again')
-      },
-    })
-    setInterval(() => borrower.look(), LOOK_EVERY).unref()
-    this.#borrower = borrower
-    return (id, quota) => borrower.counter(id, quota)
-  }
-
-  hear(lending: Lending): void {
-    this.#borrower?.hear(lending)
-  }
 }
