@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 
@@ -20,6 +20,14 @@ export interface Recipient {
   readonly req: IncomingMessage
   readonly socket: Socket
   readonly plan: ForwardPlan
+}
+
+/** Why an answer that node:http took for well-formed cannot be passed on whole; undefined for nearly all. */
+export function faultOf(status: number, headers: IncomingHttpHeaders): string | undefined {
+  if (status === 101) return '101 to a request without upgrade'
+  const coding = headers['transfer-encoding']
+  if (coding === undefined || coding.toLowerCase() === 'chunked') return undefined
+  return 'a transfer coding other than chunked, which ends at us'
 }
 
 /** Passes the answer on, with backpressure, and closes both connections; `done` hears of an answer that broke off. */

@@ -4,8 +4,6 @@
  *
  * @module
  */
-import type { IncomingHttpHeaders } from 'node:http'
-
 import { hopByHop } from '#request/fields.ts'
 import type { Fields } from '#upstream/answer-head.ts'
 
@@ -96,14 +94,6 @@ function keepPrivate(fields: Fields): void {
     const others = without(fields, 'cache-control')
     fields.splice(0, fields.length, ...others, 'cache-control', value)
   } else fields[first + 1] = keptPrivate([fields[first + 1] ?? ''])
-}
-
-/** Why an answer cannot be passed on whole, though it is well-formed; undefined for nearly all. */
-export function faultOf(status: number, headers: IncomingHttpHeaders): string | undefined {
-  if (status === 101) return '101 to a request without upgrade'
-  const coding = headers['transfer-encoding']
-  if (coding === undefined || coding.toLowerCase() === 'chunked') return undefined
-  return 'a transfer coding other than chunked, which ends at us'
 }
 
 /** Nothing holds 1xx answers back while the client does not read; no service sends as many. */

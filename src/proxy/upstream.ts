@@ -13,7 +13,7 @@ import type { Metrics } from '#telemetry/metrics.ts'
 import type { Backend } from './backend.ts'
 import { createPick, type BalanceKind, type Weighted } from './balance.ts'
 import { createEjection, type Ejection } from './ejection.ts'
-import type { Pools } from './pools.ts'
+import type { Backends } from './backends.ts'
 
 export interface Upstream {
   readonly name: string
@@ -31,7 +31,7 @@ export interface Upstream {
   count(outcome: string): void
   /** Counts a second attempt. */
   retried(): void
-  /** Stops its timers; the backends belong to the pools. */
+  /** Stops its timers; its backends may be another's too. */
   close(): void
 }
 
@@ -43,7 +43,7 @@ export interface Affinity {
 }
 
 export interface UpstreamParts {
-  readonly pools: Pools
+  readonly backends: Backends
   readonly metrics: Metrics
   readonly log: Logger
   /** Content of `tls.ca`, PEM. */
@@ -52,10 +52,11 @@ export interface UpstreamParts {
 
 /** Makes an upstream from its block in the file. */
 export function createUpstream(name: string, options: UpstreamOptions, parts: UpstreamParts): Upstream {
-  const { pools, metrics, log, ca } = parts
+  const { metrics, log, ca } = parts
+  const { connections, timeout } = options
+  const common = { upstream: name, ca, connections, connectTimeout: timeout.connect }
   const weighted = options.targets.map(({ url, weight }): Weighted => {
-    const { connections, timeout } = options
-    return { weight, backend: pools.get({ upstream: name, url, ca, connections, connectTimeout: timeout.connect }) }
+    return { weight, backend: parts.backends.get({ ...common, url }) }
   })
   const backends = weighted.map(({ backend }) => backend)
   const { errors, of_at_least, window, open_for } = options.breaker
@@ -69,7 +70,7 @@ export function createUpstream(name: string, options: UpstreamOptions, parts: Up
   })
   return {
     name,
-    timeout: options.timeout,
+    timeout,
     host: options.host,
     unavailable: deny('upstream_unavailable', `the breaker of upstream ${name} is open`, {
       'Retry-After': String(Math.ceil(open_for / 1000)),

@@ -23,7 +23,7 @@ export interface Upstreams {
 
 /** Makes the registry; `parts` are the same for all upstreams. */
 export function createUpstreams(parts: Omit<UpstreamParts, 'ca'>): Upstreams {
-  const { pools, metrics } = parts
+  const { backends, metrics } = parts
   const upstreams = new Map<string, Upstream>()
 
   return {
@@ -42,11 +42,11 @@ export function createUpstreams(parts: Omit<UpstreamParts, 'ca'>): Upstreams {
         upstream.close()
         if (!names.has(upstream.name)) metrics.breakerState.remove({ breaker: breakerOf(upstream.name) })
       }
-      pools.retain([...kept].flatMap(({ backends }) => backends))
+      backends.retain([...kept].flatMap((upstream) => upstream.backends))
     },
     close() {
       for (const upstream of upstreams.values()) upstream.close()
-      pools.close()
+      backends.close()
     },
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 
 import { upstreamSchema } from '#config/upstream.ts'
-import { createPools } from '#proxy/pools.ts'
+import { createBackends } from '#proxy/backends.ts'
 import type { Upstream } from '#proxy/upstream.ts'
 import { createUpstreams } from '#proxy/upstreams.ts'
 import { silent } from '#telemetry/log.ts'
@@ -17,7 +17,7 @@ const block = (options: object = {}) => upstreamSchema.parse({ targets, breaker:
 suite('upstreams', () => {
   const make = () => {
     const metrics = createMetrics()
-    const upstreams = createUpstreams({ pools: createPools(metrics), metrics, log: silent })
+    const upstreams = createUpstreams({ backends: createBackends(metrics), metrics, log: silent })
     const read = async (name: string, labels: Record<string, string>) =>
       sample(await metrics.registry.metrics(), name, labels)
     return { upstreams, metrics, read }

@@ -10,7 +10,7 @@ import { upstreamSchema } from '#config/upstream.ts'
 import type { BackendParts } from '#proxy/backend.ts'
 import type { Call, ForwardPlan, Outcome } from '#proxy/call.ts'
 import { forward } from '#proxy/forward.ts'
-import { createPools, type Pools } from '#proxy/pools.ts'
+import { createBackends, type Backends } from '#proxy/backends.ts'
 import { createTunnels, type Rhythm, type Tunnels } from '#proxy/tunnels.ts'
 import { upgrade, type UpgradeCall } from '#proxy/upgrade.ts'
 import { createUpstream, type Upstream } from '#proxy/upstream.ts'
@@ -42,7 +42,7 @@ export interface Forwarder {
   readonly port: number
   readonly server: Server
   readonly upstream: Upstream
-  readonly pools: Pools
+  readonly backends: Backends
   readonly metrics: Metrics
   readonly tunnels: Tunnels
   /** How each request ended, in the order of their ends. */
@@ -53,10 +53,10 @@ export interface Forwarder {
 /** Starts a forwarder on a free port of 127.0.0.1. A refusal is answered with its code in `X-Code`. */
 export async function startForwarder(options: ForwarderOptions): Promise<Forwarder> {
   const metrics = createMetrics()
-  const pools = createPools(metrics, options.names)
+  const backends = createBackends(metrics, options.names)
   const { log = silent, ca, again = () => passed, rhythm } = options
   const tunnels = createTunnels({ metrics, log, clock: () => Date.now(), ...(rhythm !== undefined && { rhythm }) })
-  const upstream = createUpstream('test', upstreamSchema.parse(options.upstream), { pools, metrics, log, ca })
+  const upstream = createUpstream('test', upstreamSchema.parse(options.upstream), { backends, metrics, log, ca })
   const outcomes: Outcome[] = []
   const permit = issuePermit(options.principal)
   const plan = (request: Incoming): ForwardPlan => ({
@@ -107,7 +107,7 @@ export async function startForwarder(options: ForwarderOptions): Promise<Forward
     port: (server.address() as AddressInfo).port,
     server,
     upstream,
-    pools,
+    backends,
     metrics,
     tunnels,
     outcomes,
@@ -116,7 +116,7 @@ export async function startForwarder(options: ForwarderOptions): Promise<Forward
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
       upstream.close()
-      pools.close()
+      backends.close()
     },
   }
 }

@@ -8,7 +8,7 @@ import { createKeySets } from '#authn/key-sets.ts'
 import type { World } from '#config/files.ts'
 import type { Loaded } from '#config/load.ts'
 import { createBadCredentials } from '#gate/bad-credentials.ts'
-import { createPools } from '#proxy/pools.ts'
+import { createBackends } from '#proxy/backends.ts'
 import { createUpstreams } from '#proxy/upstreams.ts'
 import { createLimiters } from '#ratelimit/limiters.ts'
 import type { SharedCounters } from '#ratelimit/shared.ts'
@@ -79,8 +79,8 @@ export async function createCore(
 
   const leased = among?.leased(log)
   const keySets = parts.adopt(createKeySets({ metrics, log }), (it) => it.close())
-  const pools = createPools(metrics, { log })
-  const upstreams = parts.adopt(createUpstreams({ pools, metrics, log }), (it) => it.close())
+  const backends = createBackends(metrics, { log })
+  const upstreams = parts.adopt(createUpstreams({ backends, metrics, log }), (it) => it.close())
   const limits = createLimiters({ shared: stores.counters, leased, metrics })
   const authn = { clock: io.clock, keySets, lookups: stores.lookups, metrics, log }
   const gate = { authn, limits, badCredentials: createBadCredentials({ metrics, log, leased }) }

@@ -8,7 +8,7 @@ import { createKeySets } from '#authn/key-sets.ts'
 import { createVersions } from '#cli/gateway/versions.ts'
 import { disk } from '#config/files.ts'
 import { loadConfig } from '#config/load.ts'
-import { createPools } from '#proxy/pools.ts'
+import { createBackends } from '#proxy/backends.ts'
 import { createUpstreams } from '#proxy/upstreams.ts'
 import { createBadCredentials } from '#gate/bad-credentials.ts'
 import { createLimiters } from '#ratelimit/limiters.ts'
@@ -32,7 +32,7 @@ suite('versions of the file', () => {
 
     const metrics = createMetrics()
     const keySets = createKeySets({ metrics, log: silent })
-    const upstreams = createUpstreams({ pools: createPools(metrics), metrics, log: silent })
+    const upstreams = createUpstreams({ backends: createBackends(metrics), metrics, log: silent })
     t.after(() => Promise.all([keySets.close(), upstreams.close()]))
     const errors: unknown[] = []
     const log: Logger = { ...silent, error: (fields, message) => errors.push([message, fields['problems']]) }

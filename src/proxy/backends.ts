@@ -7,7 +7,7 @@ import type { Metrics } from '#telemetry/metrics.ts'
 
 import { Backend, type BackendOptions, type BackendParts } from './backend.ts'
 
-export interface Pools {
+export interface Backends {
   /** The backend of these options: the living one if there is one. */
   get(options: BackendOptions): Backend
   /** Keeps the backends in use and retires the others; their requests under way finish. */
@@ -16,10 +16,10 @@ export interface Pools {
   close(): void
 }
 
-type PoolMetrics = Pick<Metrics, 'upstreamConnections' | 'upstreamUnresolved' | 'upstreamEjected'>
+type BackendMetrics = Pick<Metrics, 'upstreamConnections' | 'upstreamUnresolved' | 'upstreamEjected'>
 
 /** Makes the registry; what the metrics say of backends is collected from it on every scrape. */
-export function createPools(metrics: PoolMetrics, parts: BackendParts = {}): Pools {
+export function createBackends(metrics: BackendMetrics, parts: BackendParts = {}): Backends {
   const backends = new Map<string, Backend>()
   const { upstreamConnections, upstreamUnresolved, upstreamEjected } = metrics
 

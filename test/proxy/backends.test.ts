@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 
-import { createPools } from '#proxy/pools.ts'
+import { createBackends } from '#proxy/backends.ts'
 import { createUpstream } from '#proxy/upstream.ts'
 import { upstreamSchema } from '#config/upstream.ts'
 import { silent } from '#telemetry/log.ts'
@@ -16,17 +16,17 @@ import { until } from '../support/wire.ts'
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const options = { upstream: 'a', url: 'http://127.0.0.1:1', ca: undefined, connections: 4, connectTimeout: 100 }
 
-suite('pools', () => {
+suite('backends', () => {
   test('give the same target the same backend across reloads', () => {
-    const pools = createPools(createMetrics())
-    const first = pools.get(options)
-    assert.equal(pools.get({ ...options }), first)
+    const backends = createBackends(createMetrics())
+    const first = backends.get(options)
+    assert.equal(backends.get({ ...options }), first)
     for (const change of [{ upstream: 'b' }, { url: 'http://127.0.0.1:2' }, { ca: 'pem' }, { connections: 5 }])
-      assert.notEqual(pools.get({ ...options, ...change }), first)
-    pools.retain([first])
-    assert.equal(pools.get(options), first)
-    pools.retain([])
-    assert.notEqual(pools.get(options), first)
+      assert.notEqual(backends.get({ ...options, ...change }), first)
+    backends.retain([first])
+    assert.equal(backends.get(options), first)
+    backends.retain([])
+    assert.notEqual(backends.get(options), first)
   })
 
   test('let requests of a target that a reload dropped finish, and close what is idle', async () => {
@@ -39,7 +39,7 @@ suite('pools', () => {
     await exchange(own.port, GET)
     assert.equal(upstream.open(), 2)
 
-    own.pools.retain([])
+    own.backends.retain([])
     await until(() => upstream.open() === 1, 'the idle connection to be closed')
     const request = upstream.requests[0]
     const connection = upstream.connections[0]
@@ -74,7 +74,7 @@ suite('pools', () => {
 suite('upstreams', () => {
   const make = (block: unknown) => {
     const metrics = createMetrics()
-    return createUpstream('a', upstreamSchema.parse(block), { pools: createPools(metrics), metrics, log: silent })
+    return createUpstream('a', upstreamSchema.parse(block), { backends: createBackends(metrics), metrics, log: silent })
   }
   const asking = (client: string, subject?: string) => ({
     client,
