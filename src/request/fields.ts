@@ -15,6 +15,11 @@ export function collapse(name: string): string {
     .toUpperCase()
 }
 
+/** Whether a text is a token (RFC 9110 §5.6.2), as methods and field names must be. */
+export function isToken(text: string): boolean {
+  return /^[!#$%&'*+\-.^_`|~\w]+$/.test(text)
+}
+
 /** Headers that may appear once (RFC 9110 §5.3): a second one is a second opinion on who asks or where the body ends. */
 export const singletons: ReadonlySet<string> = new Set([
   'host',

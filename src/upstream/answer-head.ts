@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { perSpelling } from '#request/fields.ts'
+import { isToken, perSpelling } from '#request/fields.ts'
 
 /** Names in lower case and values in turn, in the order of the wire. */
 export type Fields = string[]
@@ -26,14 +26,13 @@ export interface AnswerHead {
 export const MOST_HEAD = 64 * 1024
 const MOST_FIELDS = 2000
 
-const token = /^[!#$%&'*+\-.^_`|~\w]+$/
 const forbidden = /[^\t\x20-\x7e\x80-\xff]/
 const digits = /^\d{1,16}$/
 /** The reason is for people, and may be missing with its space. */
 const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([^]*))?$/
 
-/** A name in lower case; empty when it is no token (RFC 9110 §5.6.2). */
-const nameOf = perSpelling((name) => (token.test(name) ? name.toLowerCase() : ''))
+/** A name in lower case; empty when it is no token. */
+const nameOf = perSpelling((name) => (isToken(name) ? name.toLowerCase() : ''))
 
 /**
  * Reads a head.

@@ -3,17 +3,16 @@
  *
  * @module
  */
-import { perSpelling } from '#request/fields.ts'
+import { isToken, perSpelling } from '#request/fields.ts'
 
 import type { RequestHead } from './exchange.ts'
 
-const token = /^[!#$%&'*+\-.^_`|~\w]+$/
 const notInTarget = /[^\x21-\xff]|\x7f/
 const notInValue = /[^\t\x20-\x7e\x80-\xff]/
 /** Methods whose requests announce that they have no body (RFC 9110 §8.6). */
 const expectsBody: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'QUERY', 'PROPFIND', 'PROPPATCH'])
 
-const isToken = perSpelling((text) => token.test(text))
+const isName = perSpelling(isToken)
 
 /**
  * Writes a head down, its empty line included.
@@ -22,7 +21,7 @@ const isToken = perSpelling((text) => token.test(text))
  * @throws TypeError for a method, target, name or value that no request may have
  */
 export function writeHead({ method, path, host, fields, body }: RequestHead, persistent: boolean): string {
-  if (!isToken(method)) throw new TypeError('no method')
+  if (!isName(method)) throw new TypeError('no method')
   if (path[0] !== '/' && path !== '*') throw new TypeError('a target that is no path')
   if (notInTarget.test(path)) throw new TypeError('a target with spaces or control characters')
   if (notInValue.test(host)) throw new TypeError('a control character in host')
@@ -31,7 +30,7 @@ export function writeHead({ method, path, host, fields, body }: RequestHead, per
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] ?? ''
     const value = fields[index + 1] ?? ''
-    if (!isToken(name)) throw new TypeError('a field whose name is no token')
+    if (!isName(name)) throw new TypeError('a field whose name is no token')
     if (notInValue.test(value)) throw new TypeError(`a control character in ${name}`)
     text += `${name}: ${value}\r\n`
   }
