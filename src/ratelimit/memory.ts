@@ -7,11 +7,9 @@
  *
  * @module
  */
-import { LRUCache } from 'lru-cache'
-
 import type { Counter } from './counter.ts'
-import { fullFor, giveBack, newWindow, ranOut, take, takeUpTo } from './window.ts'
-import type { Quota, Taken, TakenMany, Window } from './window.ts'
+import { Shelf, type Slot } from './shelf.ts'
+import { fullFor, giveBack, ranOut, take, takeUpTo, type Quota, type Taken, type TakenMany } from './window.ts'
 
 export interface MemoryCounter extends Counter {
   take(key: string): Taken
@@ -35,36 +33,28 @@ export interface MemoryOptions {
   readonly most: number
 }
 
-/** The windows of one limit, in the order of use. */
-interface Shelf {
-  readonly windows: LRUCache<string, Window>
-  readonly quota: Quota
-}
-
 export function createMemoryStore({ now, most }: MemoryOptions): MemoryStore {
   const shelves = new Map<string, Shelf>()
   const microseconds = () => Math.floor(now() * 1000)
-  const size = () => shelves.values().reduce((sum, { windows }) => sum + windows.size, 0)
+  const size = () => shelves.values().reduce((sum, shelf) => sum + shelf.size, 0)
 
   const shelfOf = (id: string, quota: Quota): Shelf => {
-    const shelf = shelves.get(id) ?? { windows: new LRUCache({ maxSize: most, sizeCalculation: () => 1 }), quota }
+    const shelf = shelves.get(id) ?? new Shelf(quota, most)
     shelves.set(id, shelf)
     return shelf
   }
 
-  const insert = (shelf: Shelf, key: string, time: number): Window => {
+  const insert = (shelf: Shelf, key: string, time: number): Slot => {
     dropRunOut(shelf, time, 2)
-    if (size() >= most) largest(shelves.values()).windows.pop()
-    const window = newWindow()
-    shelf.windows.set(key, window)
-    return window
+    if (size() >= most) largest(shelves.values()).dropOldest()
+    return shelf.add(key)
   }
 
   /** Limits that a reload took out of the file leave no empty shelves behind. */
   const sweep = () => {
     for (const [id, shelf] of shelves) {
       dropRunOut(shelf, microseconds(), Infinity)
-      if (shelf.windows.size === 0) shelves.delete(id)
+      if (shelf.size === 0) shelves.delete(id)
     }
   }
 
@@ -78,20 +68,26 @@ export function createMemoryStore({ now, most }: MemoryOptions): MemoryStore {
         take(key) {
           const time = microseconds()
           const shelf = shelves.get(id) ?? shelfOf(id, quota)
-          return take(shelf.windows.get(key) ?? insert(shelf, key, time), quota, time)
+          const slot = shelf.use(key) ?? insert(shelf, key, time)
+          return shelf.with(slot, (window) => take(window, quota, time))
         },
         takeUpTo(key, most) {
           const time = microseconds()
           const shelf = shelves.get(id) ?? shelfOf(id, quota)
-          return takeUpTo(shelf.windows.get(key) ?? insert(shelf, key, time), quota, time, most)
+          const slot = shelf.use(key) ?? insert(shelf, key, time)
+          return shelf.with(slot, (window) => takeUpTo(window, quota, time, most))
         },
         full(key) {
-          const window = shelves.get(id)?.windows.get(key)
-          return window === undefined ? 0 : fullFor(window, quota, microseconds())
+          const shelf = shelves.get(id)
+          const slot = shelf?.use(key)
+          if (shelf === undefined || slot === undefined) return 0
+          return shelf.with(slot, (window) => fullFor(window, quota, microseconds()))
         },
         giveBack(key, at) {
-          const window = shelves.get(id)?.windows.peek(key)
-          if (window !== undefined) giveBack(window, quota, at, microseconds())
+          const shelf = shelves.get(id)
+          const slot = shelf?.peek(key)
+          if (shelf === undefined || slot === undefined) return
+          shelf.with(slot, (window) => giveBack(window, quota, at, microseconds()))
         },
       }
     },
@@ -99,14 +95,14 @@ export function createMemoryStore({ now, most }: MemoryOptions): MemoryStore {
 }
 
 /** Drops up to `turns` of the windows that were not used for longest, as long as they have run out. */
-function dropRunOut({ windows, quota }: Shelf, time: number, turns: number): void {
+function dropRunOut(shelf: Shelf, time: number, turns: number): void {
   for (let turn = 0; turn < turns; turn += 1) {
-    const oldest = windows.rvalues().next().value
-    if (oldest === undefined || !ranOut(oldest, quota, time)) return
-    windows.pop()
+    const { oldest, quota } = shelf
+    if (oldest === undefined || !shelf.with(oldest, (window) => ranOut(window, quota, time))) return
+    shelf.dropOldest()
   }
 }
 
 function largest(shelves: Iterable<Shelf>): Shelf {
-  return [...shelves].reduce((one, other) => (other.windows.size > one.windows.size ? other : one))
+  return [...shelves].reduce((one, other) => (other.size > one.size ? other : one))
 }
