@@ -9,7 +9,8 @@
 import type { Eventually } from '#request/verdict.ts'
 
 import type { Counter } from './counter.ts'
-import { ASK_PATIENCE, LEASE, MOST_HELD, REFUSED_FOR } from './lease.ts'
+import { newLease, receive, refusal, spend, type Lease } from './lease-held.ts'
+import { ASK_PATIENCE, LEASE } from './lease.ts'
 import type { Ask, Borrowing, Grant, Lending, Place, Return } from './lease.ts'
 import { createMemoryStore, type MemoryCounter } from './memory.ts'
 import type { Quota, Taken } from './window.ts'
@@ -25,27 +26,6 @@ export interface BorrowerOptions {
   readonly soon: (call: () => void) => void
   /** Called when the lender stops answering in time, and when it answers again. */
   readonly onTurn: (to: 'away' | 'back') => void
-}
-
-/** What is known of one key. */
-interface Lease extends Place {
-  readonly quota: Quota
-  tokens: number
-  remaining: number
-  /** When `remaining` grows, and until when that was a refusal; milliseconds of ours. */
-  grows: number
-  refused: number
-  at: number
-  /** When what is held goes back. */
-  until: number
-  /** How many to ask for beyond those that wait. */
-  more: number
-  /** Those who wait for an answer; without one they count by our own share. */
-  readonly waiting: ((taken: Taken | undefined) => void)[]
-  /** When it was asked for; undefined when no answer is owed. */
-  asked: number | undefined
-  /** How many of those that wait the ask was for. */
-  wanted: number
 }
 
 const MOST = 50_000
@@ -106,8 +86,7 @@ export class Borrower {
 
   #open(place: Place, quota: Quota): Lease {
     if (this.#count >= MOST) for (const old of this.#all()) if (this.#close(old)) break
-    const none = { tokens: 0, remaining: 0, grows: 0, refused: 0, at: 0, more: 0, asked: undefined, wanted: 0 }
-    const lease: Lease = { ...place, quota, ...none, until: this.#options.now() + LEASE, waiting: [] }
+    const lease = newLease(place, quota, this.#options.now() + LEASE)
     this.#leases.get(place.id)?.set(place.key, lease)
     this.#count += 1
     return lease
@@ -173,17 +152,9 @@ export class Borrower {
     const lease = this.#find(grant)
     if (lease === undefined) return this.#giveBack(grant, grant.tokens, grant.at)
     const now = this.#options.now()
-    const short = grant.tokens < lease.wanted
-    lease.asked = undefined
     this.#asking.delete(lease)
-    lease.tokens += grant.tokens
-    lease.remaining = grant.remaining
-    lease.grows = now + grant.wait / 1000
-    lease.refused = short ? Math.min(lease.grows, now + REFUSED_FOR) : 0
-    lease.at = grant.at
-    lease.until = now + LEASE
-    lease.more = Math.min(MOST_HELD, Math.max(1, lease.more * 2))
-    const served = lease.waiting.splice(0, short ? Infinity : lease.tokens)
+    const isShort = receive(lease, grant, now)
+    const served = lease.waiting.splice(0, isShort ? Infinity : lease.tokens)
     for (const answer of served) answer(lease.tokens > 0 ? spend(lease, now) : refusal(lease, now))
     if (lease.waiting.length > 0) this.#ask(lease)
   }
@@ -204,17 +175,4 @@ export class Borrower {
 function takeOwn({ key }: Place, own: MemoryCounter): Taken {
   const taken = own.take(key)
   return { ...taken, at: -taken.at }
-}
-
-function spend(lease: Lease, now: number): Taken {
-  lease.tokens -= 1
-  return { allowed: true, remaining: lease.remaining + lease.tokens, wait: waitOf(lease, now), at: lease.at }
-}
-
-function refusal(lease: Lease, now: number): Taken {
-  return { allowed: false, remaining: 0, wait: waitOf(lease, now), at: lease.at }
-}
-
-function waitOf({ grows }: Lease, now: number): number {
-  return Math.max(0, Math.round((grows - now) * 1000))
 }
