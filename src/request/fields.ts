@@ -60,11 +60,18 @@ export function perSpelling<T extends string | number | boolean>(
   return (name) => {
     const remembered = known.get(name)
     if (remembered !== undefined) return remembered
-    const answer = classify(name)
+    if (name.length > LONGEST_SPELLING) return classify(name)
+    const own = copied(name)
+    const answer = classify(own)
     if (known.size >= most) known.clear()
-    if (name.length <= LONGEST_SPELLING) known.set(name, answer)
+    known.set(own, answer)
     return answer
   }
+}
+
+/** V8 keeps what is cut out of a long text as a view of all of it: a name must not hold a whole head in memory. */
+function copied(name: string): string {
+  return Buffer.from(name).toString()
 }
 
 /** Lower-cases a field name. */

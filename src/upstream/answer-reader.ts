@@ -60,15 +60,17 @@ export class AnswerReader {
   }
 
   #takeHeads(exchange: Exchange, bytes: Buffer, count: number): Progress {
+    let from = Math.max(0, this.#text.length - 3) // what comes in single bytes is not searched from its beginning each time
     let text = this.#text + bytes.toString('latin1', 0, count)
     this.#text = ''
     while (this.#exchange !== undefined) {
-      const end = text.indexOf('\r\n\r\n') + 2
+      const end = text.indexOf('\r\n\r\n', from) + 2
       if (end === 1) return this.#awaitHead(text)
       const head = end > MOST_HEAD ? 'a head that is too large' : readHead(text, end)
       if (typeof head === 'string') return this.#refuse(head)
       if (head.status === 101) return this.#refuse('101 to a request without upgrade')
       text = text.slice(end + 2)
+      from = 0
       if (head.status >= 200)
         return this.#begin(head, text) ?? this.#takeBody(exchange, bytes.subarray(count - text.length, count))
       if (!head.persistent) return this.#refuse('an interim answer that closes the connection')

@@ -98,9 +98,7 @@ export class Connection implements Line, Due {
   }
 
   resume(exchange: Exchange): void {
-    if (exchange !== this.#exchange || !this.#paused) return
-    this.#paused = false
-    this.#socket.resume()
+    if (exchange === this.#exchange) this.#readOn()
   }
 
   abort(exchange: Exchange): void {
@@ -176,8 +174,14 @@ export class Connection implements Line, Due {
     this.#reader.stop()
     this.#begun = false
     this.#sender = undefined
-    this.#paused = false
+    this.#readOn() // TLS brings all of a packet, also what follows the pause, and with it perhaps the end
     this.#owner.free(this)
+  }
+
+  #readOn(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#socket.resume()
   }
 
   #onEnd(): void {

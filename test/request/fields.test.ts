@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 
 import * as fc from 'fast-check'
 
 import { collapse, hopByHop, lowerName, perSpelling, singletons } from '#request/fields.ts'
+
+function heapAfterCollection(): number {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  return process.memoryUsage().heapUsed
+}
 
 suite('collapse', () => {
   for (const name of [
@@ -66,6 +74,16 @@ suite('perSpelling', () => {
     assert.equal(asked, 3)
     for (const name of ['x-3', 'Accept', 'Accept']) counting(name)
     assert.equal(asked, 5)
+  })
+
+  test('holds nothing of the texts that the spellings were cut out of', () => {
+    const same = perSpelling((name) => name)
+    const before = heapAfterCollection()
+    for (let count = 0; count < 500; count += 1) {
+      const head = Buffer.from(`x-name-of-one-head-${count}: ${'v'.repeat(60_000)}`).toString('latin1')
+      same(head.slice(0, head.indexOf(':')))
+    }
+    assert.ok(heapAfterCollection() - before < 5_000_000)
   })
 
   test('does not keep long spellings', () => {

@@ -78,6 +78,17 @@ suite('the reader of answers', () => {
         assert.equal((await read(text, pieces)).progress, 'malformed')
   })
 
+  test('takes a head that drips in single bytes without searching all of it each time', async () => {
+    const text = `HTTP/1.1 103 Hint\r\n\r\nHTTP/1.1 200 OK\r\nX: ${'\r'.repeat(65_000)}\r\n\r\n`
+    const began = process.cpuUsage()
+    const { said } = await read(
+      text,
+      Array.from(text, () => 1),
+    )
+    assert.equal(said.fault, 'a control character in x')
+    assert.ok(process.cpuUsage(began).user < 5_000_000)
+  })
+
   test('keeps no connection behind what could hide more', async () => {
     for (const [text, method, persistent] of [
       ['HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', 'GET', true],

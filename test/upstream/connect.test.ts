@@ -116,6 +116,23 @@ suite('connections by TLS', { skip: noOpenssl }, () => {
     })
   })
 
+  test('are read again when the end of an answer has come in spite of a pause', async () => {
+    answer = answering(`HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n${'x'.repeat(40_000)}`) // three records
+    await withPool({}, async (pool) => {
+      for (let count = 0; count < 5; count += 1) {
+        const asked = new Recorded()
+        asked.onData = () => {
+          asked.line?.pause(asked)
+          setImmediate(() => asked.line?.resume(asked))
+        }
+        pool.send(asked)
+        await until(() => asked.events.includes('over'), `answer ${count}`)
+        assert.equal(asked.size, 40_000)
+      }
+      assert.equal(sockets.length, 1)
+    })
+  })
+
   test('get an answer that came early although the service has closed', async () => {
     answer = (socket) =>
       void socket.once('data', () => {
