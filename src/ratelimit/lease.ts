@@ -5,7 +5,7 @@
  * have not used yet: then a request costs no message. What is held is counted as passed when it was lent, so
  *
  * - never more than COUNT × (1 + 1/16) pass in any period: the lender's windows err by 1/32 at most, and no more than
- *   COUNT/32 are held unused by all borrowers together. Limits below 32 × borrowers hold none, and are exact;
+ *   COUNT/32 are held unused by all borrowers together. Limits below 32 × borrowers hold none, those below 64 are exact;
  * - nobody is refused while there is quota left: before the lender refuses, it calls back what the others hold. Only a
  *   borrower that does not answer within {@link RECALL_PATIENCE} keeps what it has, and one that dies takes it along
  *   for a period; for {@link REFUSED_FOR} a refusal is repeated without asking, which only a request that was given back
