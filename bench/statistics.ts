@@ -33,11 +33,7 @@ export function percentile(sorted: ArrayLike<number>, share: number): number {
  *
  * @param how what to make of a pair: a quotient or a difference
  */
-export function paired(
-  one: readonly number[],
-  other: readonly number[],
-  how: (one: number, other: number) => number,
-): number {
+function paired(one: readonly number[], other: readonly number[], how: (one: number, other: number) => number): number {
   return median(one.slice(0, other.length).map((value, round) => how(value, other[round] ?? Number.NaN)))
 }
 

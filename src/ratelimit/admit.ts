@@ -70,11 +70,11 @@ function conclude(charges: readonly Charge[], evidence: Evidence, shadow: boolea
 
 function record({ limiter, store, taken }: Charge, denied: boolean, evidence: Evidence): void {
   if (taken === undefined) {
-    limiter.tally[store].unavailable += 1
+    limiter.tallies[store].unavailable.inc()
     return
   }
   const { allowed, remaining, wait } = taken
-  limiter.tally[store][allowed ? 'allow' : 'refuse'] += 1
+  limiter.tallies[store][allowed ? 'allow' : 'refuse'].inc()
   evidence.limits.push({
     limit: limiter.name,
     allowed,

@@ -12,7 +12,7 @@ import { joinParts } from './join.ts'
 import type { KeyPart, LimitSubject } from './key.ts'
 import { limitKey } from './keys.ts'
 import type { LimitOptions } from './limit.ts'
-import type { Tally } from './tally.ts'
+import type { Tallies } from './tallies.ts'
 import type { Quota } from './window.ts'
 
 /** A limit with the name under which it is counted and reported: `per-user`, or `ROUTE:INDEX` for one written on a route. */
@@ -30,7 +30,7 @@ export interface Limiter {
   readonly memory: Counter
   /** Absent when the limit is counted in this process only. */
   readonly redis: Counter | undefined
-  readonly tally: Tally
+  readonly tallies: Tallies
 }
 
 /** A limiter that is counted together with other gateways. */

@@ -8,7 +8,7 @@ import type { Metrics } from '#telemetry/metrics.ts'
 import { idOf, keyReader, quotaOf, type Limiter, type NamedLimit } from './limiter.ts'
 import { createMemoryStore } from './memory.ts'
 import type { SharedCounters } from './shared.ts'
-import { createTallies } from './tally.ts'
+import { talliesOf } from './tallies.ts'
 
 /** What limits are compiled with. */
 export interface Limiters {
@@ -31,7 +31,6 @@ export interface LimitersOptions {
 export function createLimiters(options: LimitersOptions): Limiters {
   const { shared, leased, metrics, now = () => performance.now(), most = 100_000 } = options
   const memory = createMemoryStore({ now, most })
-  const tallyOf = createTallies(metrics)
   Object.assign(metrics.limitKeys, { collect: () => metrics.limitKeys.set(memory.size) })
 
   return {
@@ -45,7 +44,7 @@ export function createLimiters(options: LimitersOptions): Limiters {
         keyOf: keyReader(limit),
         memory: leased?.(id, quota) ?? memory.counter(id, quota),
         redis: limit.shared === false ? undefined : shared?.(id, quota),
-        tally: tallyOf(limit.name),
+        tallies: talliesOf(metrics, limit.name),
       }
     },
   }

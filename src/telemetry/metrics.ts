@@ -101,10 +101,12 @@ export function createMetrics() {
       'state',
     ]),
 
-    limitDecisions: counter(
-      'heimdall_limit_decisions_total',
-      'What the rate limits decided, and which store counted.',
-      ['limit', 'decision', 'store'],
+    limitDecisions: tallied(
+      counter('heimdall_limit_decisions_total', 'What the rate limits decided, and which store counted.', [
+        'limit',
+        'decision',
+        'store',
+      ]),
     ),
     limitKeys: gauge('heimdall_limit_keys', 'How many counters the limits hold in memory.'),
     limitFallback: peak(

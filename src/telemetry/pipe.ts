@@ -11,7 +11,7 @@ import { writeSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 
 /** Bytes that Linux writes to a pipe as a whole, or not at all. */
-export const PIPE_BUF = 4096
+const PIPE_BUF = 4096
 
 export interface PipeOptions {
   /** A pipe that fails instead of waiting when it is full. */
