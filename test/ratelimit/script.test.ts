@@ -119,11 +119,12 @@ suite('windowScript', { skip: noRedis }, () => {
       `1 1 2000000 ${START + 1}`,
       `1 9 1000000 ${START + 5}`,
     ]
-    assert.deepEqual(await client.eval(windowScript, 4, 'm1', 'm2', 'm2', 'm3', ...words), [
-      ...[4, 1_000_000, START],
-      ...[0, 2_000_000, START],
-      ...[-1, 1_999_999, START + 1],
-      ...[8, 1_000_000, START + 5],
-    ])
+    const answers = [
+      [4, 1_000_000, START],
+      [0, 2_000_000, START],
+      [-1, 1_999_999, START + 1],
+      [8, 1_000_000, START + 5],
+    ]
+    assert.deepEqual(await client.eval(windowScript, 4, 'm1', 'm2', 'm2', 'm3', ...words), answers.flat())
   })
 })

@@ -33,7 +33,10 @@ suite('versions of the file', () => {
     const metrics = createMetrics()
     const keySets = createKeySets({ metrics, log: silent })
     const upstreams = createUpstreams({ backends: createBackends(metrics), metrics, log: silent })
-    t.after(() => Promise.all([keySets.close(), upstreams.close()]))
+    t.after(() => {
+      keySets.close()
+      upstreams.close()
+    })
     const errors: unknown[] = []
     const log: Logger = { ...silent, error: (fields, message) => errors.push([message, fields['problems']]) }
     let broken = false
