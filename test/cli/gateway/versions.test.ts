@@ -33,8 +33,8 @@ suite('versions of the file', () => {
     const metrics = createMetrics()
     const keySets = createKeySets({ metrics, log: silent })
     const upstreams = createUpstreams({ backends: createBackends(metrics), metrics, log: silent })
-    t.after(() => {
-      keySets.close()
+    t.after(async () => {
+      await keySets.close()
       upstreams.close()
     })
     const errors: unknown[] = []
