@@ -84,6 +84,8 @@ export interface Candidate {
 /** How long and how much. */
 export interface Plan {
   readonly rounds: number
+  /** Seconds of load before anything counts: until the hot code is compiled. */
+  readonly warm: number
   /** Of a round. */
   readonly seconds: number
   /** Requests of a round in which none is sent twice. */

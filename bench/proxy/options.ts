@@ -18,13 +18,21 @@ export interface Options {
 
 const plans = {
   full: {
+    warm: 4,
     rounds: 4,
     seconds: 2,
     once: 20_000,
     sessions: 6000,
     paced: { rounds: 3, seconds: 3, rates: [1000, 5000, 20_000] },
   },
-  quick: { rounds: 2, seconds: 1, once: 3000, sessions: 3000, paced: { rounds: 1, seconds: 1, rates: [1000, 20_000] } },
+  quick: {
+    warm: 3,
+    rounds: 2,
+    seconds: 1,
+    once: 3000,
+    sessions: 3000,
+    paced: { rounds: 1, seconds: 1, rates: [1000] },
+  },
 } as const satisfies Record<string, Plan>
 
 /** How long and how much. */

@@ -21,7 +21,7 @@ export async function remember(world: World, plan: Plan, tokens: number): Promis
   const pid = one.child?.pid
   if (one.child === undefined || pid === undefined) return undefined
   world.children.resume(pid)
-  await send(world.children, one.origin, one.traffic, { seconds: 2 * plan.seconds, round: 0 })
+  await send(world.children, one.origin, one.traffic, { seconds: plan.warm, round: 0 })
   const before = memory(treeOf(pid)).now
   const list = () => world.tokens.list('ES256', Math.ceil(tokens / STEPS))
   const traffic = { kind: 'once', path: PATH, header: 'Authorization', sample: '', list } as const

@@ -17,6 +17,7 @@ import { memory, processorTime, treeOf, watchMemory } from '../usage.ts'
 import type { World } from './world.ts'
 
 const AWAKE = 300 // milliseconds from the signal that lets a program go on to the load
+const SETTLED = 1500 // milliseconds after the start, when what that left behind has been tidied up
 
 /** Takes the figures of all candidates. */
 export interface Rounds {
@@ -32,6 +33,7 @@ export function takeRounds(world: World, plan: Plan, progress: Progress): Rounds
   const loads = new Map<Running, Load[]>()
   const paced = new Map<Running, Record<string, Paced[]>>()
   const before = new Map<Running, () => Promise<void>>()
+  const idle = new Map<Running, number>()
   const read = new Map<Running, Awaited<ReturnType<typeof layersOf>>>()
 
   const awake = async <T>({ child, candidate }: Running, work: () => Promise<T>): Promise<T> => {
@@ -62,11 +64,14 @@ export function takeRounds(world: World, plan: Plan, progress: Progress): Rounds
   return {
     warmUp: (one) =>
       awake(one, async () => {
-        const { candidate } = one
+        const { candidate, child } = one
+        await sleep(Math.max(0, one.served + SETTLED - performance.now()))
+        if (child?.pid !== undefined) idle.set(one, memory(treeOf(child.pid)).now)
         const hook = await candidate.ready?.(world, one)
         if (hook !== undefined) before.set(one, hook)
-        if (one.traffic.kind === 'once') await send(children, one.origin, sampleOf(one.traffic), { ...plan, round: 0 })
-        await measure(one, 0)
+        const usual = one.traffic.kind === 'once' ? sampleOf(one.traffic) : one.traffic
+        await send(children, one.origin, usual, { seconds: plan.warm, round: 0 })
+        if (one.traffic.kind === 'once') await measure(one, 0)
         read.set(one, await layersOf(one.probes))
         progress.done(`${candidate.id} is warm`)
       }),
@@ -93,7 +98,7 @@ export function takeRounds(world: World, plan: Plan, progress: Progress): Rounds
         const { id, group, title } = one.candidate
         const layers = sharesBetween(read.get(one) ?? {}, await layersOf(one.probes))
         const pid = one.child?.pid
-        const held = pid === undefined ? undefined : { start: one.startMemory, peak: memory(treeOf(pid)).peak }
+        const held = pid === undefined ? undefined : { start: idle.get(one) ?? 0, peak: memory(treeOf(pid)).peak }
         return { id, group, title, loads: loads.get(one) ?? [], paced: paced.get(one) ?? {}, memory: held, layers }
       }),
   }

@@ -3,16 +3,13 @@
  *
  * @module
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChildProcess } from 'node:child_process'
 
 import { eventually, steadyPort } from '../../test/support/processes.ts'
 import type { Candidate, Headers, Plan, Traffic } from './candidate.ts'
 import { statusOf, upgradeStatusOf } from './status.ts'
-import { memory, treeOf } from '../usage.ts'
 import type { World } from './world.ts'
 
-const SETTLE = 500 // milliseconds after which the memory of the start is read
 const PATIENCE = 15_000
 
 /** A candidate that serves. */
@@ -24,8 +21,8 @@ export interface Running {
   /** Of Heimdall; nobody answers there elsewhere. */
   readonly probes: string
   readonly traffic: Traffic
-  /** MiB, before any load. */
-  readonly startMemory: number
+  /** When it had begun to serve, by `performance.now()`. */
+  readonly served: number
 }
 
 /** Starts one, waits until it serves, and stops it by a signal until it is its turn. @throws Error when it lets a bad credential through, or refuses a good one */
@@ -48,12 +45,11 @@ export async function start(candidate: Candidate, world: World, plan: Plan): Pro
   await eventually(title, serves, patience).catch(() => {
     throw new Error(`${title} answers ${status} instead of ${right} after ${patience / 1000} s`)
   })
+  const served = performance.now()
   const bad = candidate.bad === undefined ? undefined : await ask(candidate.bad(world))
   if (bad !== undefined && bad !== 401) throw new Error(`${title} answers ${bad} to a bad credential`)
-  await sleep(SETTLE)
-  const startMemory = child?.pid === undefined ? 0 : memory(treeOf(child.pid)).now
   if (child?.pid !== undefined) world.children.pause(child.pid)
-  return { candidate, origin, child, probes: `http://127.0.0.1:${ports.probes}`, traffic, startMemory }
+  return { candidate, origin, child, probes: `http://127.0.0.1:${ports.probes}`, traffic, served }
 }
 
 /** A good request's headers, and the status of its answer. */
