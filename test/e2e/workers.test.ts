@@ -174,6 +174,24 @@ ${more}`
     await whole()
   })
 
+  test('are brought up to date when they come about while others take a new file', async () => {
+    const [held = 0, victim = 0] = workers()
+    const known = gateway.lines.length
+    const told = (what: string) => eventually(what, () => gateway.lines.slice(known).some(({ msg }) => msg === what))
+    signal(held, 'SIGSTOP')
+    signal(victim, 'SIGKILL')
+    await told('worker starts')
+    gateway.rewrite(file('b'))
+    gateway.child.kill('SIGHUP')
+    await told('worker serves')
+    signal(held, 'SIGCONT')
+    await told('configuration applied')
+    await whole()
+    await eventually('all serve it', async () => (await texts(40)).has('a') === false)
+    gateway.rewrite(file('a'))
+    await eventually('it is as before', async () => (await texts(40)).has('b') === false)
+  })
+
   test('drain together: readiness fails at once, and no request does', async () => {
     const load = startLoad(gateway.url, () => ({ kind: 'data', path: '/data' }), { connections: 32 })
     const slow = ask(gateway, 'GET /slow')
@@ -220,7 +238,7 @@ routes: [{ path: /x, public: true, upstream: service, limits: [{ allow: 1000/s, 
   })
 })
 
-suite('workers that cannot start', () => {
+suite('workers that cannot start, or not stay', () => {
   const yaml = (listen: string) => `
 version: 1
 listen: ${listen}
@@ -230,6 +248,19 @@ grace: 500ms
 upstreams: { service: "http://127.0.0.1:9" }
 routes: [{ path: /x, public: true, upstream: service }]
 `
+
+  test('hold up no end, however long one that keeps dying will wait', async () => {
+    const gateway = await serve(yaml('127.0.0.1:0'))
+    const starts = () => gateway.lines.filter(({ msg, worker }) => msg === 'worker starts' && worker === 0)
+    for (let count = 1; count <= 6; count += 1) {
+      await eventually('it starts', () => starts().length === count)
+      signal(Number(starts().at(-1)?.['worker_pid']), 'SIGKILL')
+    }
+    await eventually('it waits', () => gateway.lines.some(({ again_ms }) => Number(again_ms) >= 1600))
+    const began = performance.now()
+    assert.equal(await gateway.end(), 0)
+    assert.ok(performance.now() - began < 1000)
+  })
 
   test('end with the message and the code of one process', async () => {
     const port = await freePort()

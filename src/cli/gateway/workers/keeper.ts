@@ -24,6 +24,8 @@ export interface KeeperDeps {
   readonly metrics: Pick<Metrics, 'configGeneration' | 'configReloads'>
   /** Has all workers build a version, and put it in force as this generation; answers why it was not, if so. */
   readonly propose: (snapshot: Snapshot, generation: number) => Promise<string | undefined>
+  /** Called when a version is in force: workers that were built meanwhile were not asked. */
+  readonly applied: () => void
 }
 
 export class Keeper {
@@ -90,6 +92,7 @@ export class Keeper {
     this.config = loaded.config
     this.generation += 1
     metrics.configGeneration.set(this.generation)
+    this.#deps.applied()
     warnOfPinned(this.#first, loaded.config, log)
     log.info({ generation: this.generation, routes: loaded.config.routes.length }, 'configuration applied')
   }

@@ -163,7 +163,7 @@ export class Pool {
     const pause = Math.round(this.#backoffs[index]?.after(lived) ?? 0)
     metrics.workerDeaths.inc({ cause: /^(?:SIG\w+|exit \d+)$/.test(cause) ? cause : 'other' })
     log.error({ worker: index, worker_pid: pid, cause, lived_ms: lived, again_ms: pause }, 'worker ended')
-    setTimeout(() => this.#isDraining || this.#start(index), pause)
+    setTimeout(() => this.#isDraining || this.#start(index), pause).unref() // a drain waits for no dead worker
     this.#openDoors()
   }
 

@@ -70,7 +70,11 @@ async function start(parts: AsyncDisposableStack, options: PrimaryOptions, io: P
   })
   Object.assign(metrics.limitKeys, { collect: () => metrics.limitKeys.set(lender.size) })
   const propose = (next: Snapshot, generation: number) => proposeTo(pool.members, next, generation)
-  const keeper = new Keeper(loaded, snapshot, { path, env: io.env, log, metrics, propose })
+  const update = (member: Member) => {
+    if (member.generation !== keeper.generation) void proposeTo([member], keeper.snapshot, keeper.generation)
+  }
+  const applied = () => pool.members.forEach(update)
+  const keeper = new Keeper(loaded, snapshot, { path, env: io.env, log, metrics, propose, applied })
   parts.adopt(keeper, (it) => it.close())
 
   const pool: Pool = new Pool({
@@ -84,7 +88,7 @@ async function start(parts: AsyncDisposableStack, options: PrimaryOptions, io: P
     },
     update: (member) => {
       void readiness.learn(member)
-      if (member.generation !== keeper.generation) void proposeTo([member], keeper.snapshot, keeper.generation)
+      update(member)
     },
     borrow: (worker, { borrowing }) => lender.hear(worker, borrowing),
     onEnd: (member) => {
