@@ -117,20 +117,21 @@ export class Relay implements Exchange {
   interim(status: number, fields: Fields): void {
     const { request, plan, res } = this.#call
     if ((this.#interim += 1) > MOST_INTERIM) this.#end('upstream_failed', new Error('too many interim answers'))
-    else if (!request.legacy && status !== 100) res.writeInformation(status, interimFields(fields, plan.dropResponse)) // nobody asked for a 100 (RFC 9110 §15.2.1)
+    // nobody asked for a 100 (RFC 9110 §15.2.1)
+    else if (!request.legacy && status !== 100) res.writeInformation(status, interimFields(fields, plan.dropResponse))
   }
 
   answered({ status, fields, framing }: AnswerHead, whole: string | undefined, more: boolean): void {
     const { plan, res } = this.#call
-    const sized = typeof framing === 'number'
     const received = status === 204 ? without(fields, 'content-length') : fields // RFC 9110 §8.6
+    // what is left of the body is read for the sake of this answer alone (`http/linger.ts`)
     if (this.#upload !== undefined && !this.#upload.finished) res.shouldKeepAlive = false
     const announces = this.#wantsTrailers && framing === 'chunked' && whole === undefined
     res.writeHead(status, answerFields(received, plan, announces))
 
     this.#headAt = performance.now()
     this.#status = status
-    this.#length = sized ? framing : Number.NaN
+    this.#length = typeof framing === 'number' ? framing : Number.NaN
     this.#delivery?.answered(status)
     if (whole !== undefined) {
       this.#passWhole(whole)
