@@ -151,6 +151,7 @@ export class Relay implements Exchange {
     this.#release()
     if (this.#upload === undefined) res.end(body, 'latin1')
     else {
+      this.#watch.limit(this.#idle) // it is the rest of the request that is waited for, no longer a head
       if (body === '') res.flushHeaders()
       else res.write(body, 'latin1')
       endAfterRequest(res)

@@ -241,6 +241,19 @@ suite('forward, deadlines', () => {
     })
   })
 
+  test('no longer waits for a head that is there, however late its client sends the rest', async () => {
+    upstream.answer = early(413)
+    await withForwarder(timeout({ headers: '100ms' }), async (own) => {
+      const client = await connectRaw(own.port)
+      client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nmuch')
+      assert.equal((await client.response()).status, 413)
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      client.send(' more')
+      assert.equal(await client.closed(), 'end')
+      assert.deepEqual([own.outcomes.length, own.outcomes[0]?.denial], [1, undefined])
+    })
+  })
+
   test('blames the client when it is the client that stalls', async () => {
     const stalled = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab'
     const { code } = await timed(never, stalled, timeout({ headers: '150ms' }))

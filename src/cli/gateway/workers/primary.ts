@@ -70,10 +70,7 @@ async function start(parts: AsyncDisposableStack, options: PrimaryOptions, io: P
   })
   Object.assign(metrics.limitKeys, { collect: () => metrics.limitKeys.set(lender.size) })
   const propose = (next: Snapshot, generation: number) => proposeTo(pool.members, next, generation)
-  const update = (member: Member) => {
-    if (member.generation !== keeper.generation) void proposeTo([member], keeper.snapshot, keeper.generation)
-  }
-  const applied = () => pool.members.forEach(update)
+  const applied = () => pool.members.forEach((member) => bringUpToDate(member, keeper))
   const keeper = new Keeper(loaded, snapshot, { path, env: io.env, log, metrics, propose, applied })
   parts.adopt(keeper, (it) => it.close())
 
@@ -88,7 +85,7 @@ async function start(parts: AsyncDisposableStack, options: PrimaryOptions, io: P
     },
     update: (member) => {
       void readiness.learn(member)
-      update(member)
+      bringUpToDate(member, keeper)
     },
     borrow: (worker, { borrowing }) => lender.hear(worker, borrowing),
     onEnd: (member) => {
@@ -150,6 +147,10 @@ async function proposeTo(
     }
   }
   return problem
+}
+
+function bringUpToDate(member: Member, { snapshot, generation }: Keeper): void {
+  if (member.generation !== generation) void proposeTo([member], snapshot, generation)
 }
 
 /** The drain, as far as probes show it. */
