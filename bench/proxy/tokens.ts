@@ -30,7 +30,7 @@ export interface Tokens {
   readonly good: Readonly<Record<Algorithm, string>>
   /** Like the good ones, signed by somebody else. */
   readonly forged: Readonly<Record<Algorithm, string>>
-  /** Writes a file of new tokens, `Bearer …` a line, of as many people as there are lines; its path. */
+  /** Writes a file of new tokens, `Bearer …` a line, each of another person, whom no other list has; its path. */
   list(algorithm: Algorithm, count: number): Promise<string>
 }
 
@@ -87,7 +87,7 @@ function signTask({ jwk, algorithm, from, to, list }: Task): string {
   const signer: Signer = { alg: algorithm, kid: `bench-${algorithm}`, key, jwk: {} }
   let lines = ''
   for (let index = from; index < to; index += 1)
-    lines += `Bearer ${token(signer, claims({ sub: `person-${index}`, jti: `${list}-${index}` }))}\n`
+    lines += `Bearer ${token(signer, claims({ sub: `person-${list}-${index}`, jti: `${list}-${index}` }))}\n`
   return lines
 }
 

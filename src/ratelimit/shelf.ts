@@ -1,9 +1,9 @@
 /**
  * A shelf: the windows of one limit by their keys, in the order of use.
  *
- * Strangers decide how many windows there are, so each is made small: one of a single entry, and nearly all are that, is
- * two numbers in columns, and only one of several entries is an object. With its key and its place in the order it takes
- * 120 bytes, where an object in a map of objects took 280.
+ * Strangers decide how many windows there are, so they are small: a window of one entry, and nearly all are that, is
+ * two numbers in columns, and only one of several is an object. With the text of its key and its place in the order
+ * it takes 130 bytes, where an object in a cache of objects took 280.
  *
  * @module
  */
@@ -19,15 +19,15 @@ export class Shelf {
   readonly #most: number
   readonly #slots = new Map<string, Slot>()
   #keys: string[] = ['']
-  /** When the first request of a window's only entry passed, and how many share it; 0 when there are several entries or none. */
+  /** Of a window with one entry, when the first of it passed and how many they are; with more entries or none, `sizes` says 0. */
   #firsts = new Float64Array(START)
   #sizes = new Uint32Array(START)
   readonly #several = new Map<Slot, Window>()
-  /** The order of use as a ring through slot 0: its `newer` is the oldest, its `older` the newest. Free slots are a list by `newer`. */
+  /** The order of use as a ring through slot 0, whose `newer` is the oldest and whose `older` the newest; free slots are a list by `newer`. */
   #older = new Uint32Array(START)
   #newer = new Uint32Array(START)
   #free: Slot = 0
-  /** What `open` gives for windows in the columns. */
+  /** What windows from the columns, and new ones, are looked at as. */
   #one = newWindow()
 
   constructor(quota: Quota, most: number) {
@@ -58,7 +58,7 @@ export class Shelf {
     return slot
   }
 
-  /** Makes an empty window for a key that has none. */
+  /** Makes an empty window for a key that has none; there must be room, `most` is the end of the columns. */
   add(key: string): Slot {
     const slot = this.#free === 0 ? this.#keys.length : this.#free
     if (slot === this.#firsts.length) this.#grow(Math.min(2 * slot, this.#most + 1))
