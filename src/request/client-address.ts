@@ -42,12 +42,15 @@ export function clientAddress(request: Incoming, trusted: AddressTest): string {
 
 const withPort = /^(?:\[([0-9a-f:.]+)\](?::\d{1,5})?|(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5})$/i
 
-/** Address of one hop of `X-Forwarded-For`; some balancers write its port too. */
-export function hopAddress(hop: string): string {
+/**
+ * Address of one hop of `X-Forwarded-For`; some balancers write its port too.
+ * Addresses outlive requests as keys of counters, so they must not be cut out of what a client has written before them.
+ */
+export const hopAddress = perSpelling((hop) => {
   const text = hop.trim()
   const [, ipv6, ipv4] = withPort.exec(text) ?? []
   return plainAddress(ipv6 ?? ipv4 ?? text)
-}
+})
 
 /** The one spelling of an address: IPv4-mapped IPv6 as IPv4, IPv6 as RFC 5952 has it; anything else stays as it is. */
 export function plainAddress(address: string): string {

@@ -5,6 +5,7 @@ import * as fc from 'fast-check'
 
 import { clientAddress, inNetworks, plainAddress } from '#request/client-address.ts'
 
+import { heapAfterCollection } from '../support/collected.ts'
 import { incoming } from '../support/incoming.ts'
 
 const proxies = inNetworks(['10.0.0.0/8', '192.0.2.7', 'fd00::/8'])
@@ -36,6 +37,16 @@ suite('inNetworks', () => {
 })
 
 suite('clientAddress', () => {
+  test('holds nothing of what a client has written before its proxy did', () => {
+    const before = heapAfterCollection()
+    const kept = Array.from({ length: 1000 }, (_, count) => {
+      const written = Buffer.from(`${'x'.repeat(15_000)}, 203.100.${100 + (count >> 8)}.${count & 255}`)
+      return client('10.0.0.1', written.toString('latin1'))
+    })
+    assert.equal(kept[999], '203.100.103.231')
+    assert.ok(heapAfterCollection() - before < 5_000_000)
+  })
+
   test('is the peer when nobody is trusted, whatever the client says', () => {
     const request = incoming({ peer: '203.0.113.5', headers: ['X-Forwarded-For', '127.0.0.1', 'X-Real-IP', '::1'] })
     assert.equal(clientAddress(request, inNetworks([])), '203.0.113.5')

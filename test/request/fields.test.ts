@@ -1,17 +1,11 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 
 import * as fc from 'fast-check'
 
 import { collapse, hopByHop, lowerName, perSpelling, singletons } from '#request/fields.ts'
 
-function heapAfterCollection(): number {
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
-  return process.memoryUsage().heapUsed
-}
+import { heapAfterCollection } from '../support/collected.ts'
 
 suite('collapse', () => {
   for (const name of [
