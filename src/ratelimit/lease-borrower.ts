@@ -55,7 +55,7 @@ export class Borrower {
     this.#leases.set(id, leases)
     return {
       take: (key) => this.#take(leases.get(key) ?? this.#open({ id, key }, quota), own),
-      giveBack: (key, at) => (at < 0 ? own.giveBack(key, -at) : this.#giveBack({ id, key }, 1, at)),
+      giveBack: (key, at) => (at < 0 ? own.giveBack(key, -at) : this.#giveBack({ id, key }, 1, at, false)),
     }
   }
 
@@ -114,10 +114,10 @@ export class Borrower {
     })
   }
 
-  #giveBack(place: Place, tokens: number, at: number): void {
+  #giveBack(place: Place, tokens: number, at: number, all = true): void {
     const lease = this.#find(place)
     if (lease !== undefined) lease.refused = 0
-    this.#returns.push({ id: place.id, key: place.key, tokens, at })
+    this.#returns.push({ id: place.id, key: place.key, tokens, at, all })
     this.#plan()
   }
 

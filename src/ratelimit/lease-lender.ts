@@ -66,10 +66,10 @@ export class Lender {
   }
 
   hear(borrower: number, { returns, asks }: Borrowing): void {
-    for (const { tokens, at, ...place } of returns) {
+    for (const { tokens, at, all, ...place } of returns) {
       const counter = this.#counters.get(place.id)
       for (let left = tokens; left > 0; left -= 1) counter?.giveBack(place.key, at)
-      this.#holdsNothing(nameOf(place), borrower)
+      if (all) this.#holdsNothing(nameOf(place), borrower)
     }
     for (const ask of asks) this.#lend({ borrower, ask })
     this.#send()

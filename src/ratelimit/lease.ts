@@ -67,6 +67,8 @@ export interface Grant extends Place {
 export interface Return extends Place {
   readonly tokens: number
   readonly at: number
+  /** Nothing unused is left with the borrower; false for a request that another limit refused. */
+  readonly all: boolean
 }
 
 /** What a borrower says in one turn of its event loop; returns count before asks. */

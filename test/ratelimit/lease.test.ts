@@ -174,6 +174,23 @@ suite('leases', () => {
     assert.equal(allowed, 640)
   })
 
+  test('lend that out again also when its holder has just given a request back', async () => {
+    const { ask, pass } = processes(2)
+    const quota = minute(640)
+    const early = Array.from({ length: 600 }, () => ask(0, quota))
+    await pass(10)
+    for (let turn = 0; turn < 8; turn += 1) {
+      early.push(ask(0, quota))
+      await pass(3)
+    }
+    early.at(-1)?.giveBack()
+    await pass(3)
+    const rest = Array.from({ length: 60 }, () => ask(1, quota))
+    await pass(3 * RECALL_PATIENCE)
+    const allowed = [...early, ...rest].filter(({ taken }) => taken?.allowed).length
+    assert.equal(allowed - 1, 640)
+  })
+
   test('give back what another limit refused', async () => {
     const { ask, pass } = processes(2)
     const first = ask(0, minute(1))
