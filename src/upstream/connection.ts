@@ -186,7 +186,11 @@ export class Connection implements Line, Due {
 
   #onEnd(): void {
     if (this.#reader.endsHere) {
-      this.#exchange?.ended([])
+      try {
+        this.#exchange?.ended([])
+      } catch (defect) {
+        this.#fail('defect', String(defect)) // of this exchange alone
+      }
       this.destroy()
     } else this.#lost('the service closed the connection')
   }

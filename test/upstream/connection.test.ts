@@ -174,6 +174,19 @@ suite('a kept connection', () => {
       })
   })
 
+  test('ends with an exchange that throws at an answer that ends with it', async () => {
+    const script = (socket: Socket) => void socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\nall'))
+    await withPool(script, async (pool) => {
+      const defective = new Recorded()
+      defective.ended = () => {
+        throw new TypeError('a defect')
+      }
+      pool.send(defective)
+      assert.equal((await defective.over).error?.kind, 'defect')
+      assert.equal((await ask(pool).over).body, 'all')
+    })
+  })
+
   test('serves others when an exchange is aborted only by ending', async () => {
     await withPool(
       (socket) => void socket.resume(),
