@@ -124,3 +124,26 @@ test('heimdall profile says how to turn the admin listener on when nothing liste
   assert.equal(code, 1)
   assert.ok(err.includes(`\`admin: ${at}\``), err)
 })
+
+test('a profile of one of several workers ends when its caller goes away', async () => {
+  const admin = `127.0.0.1:${await freePort()}`
+  const gateway = await serve(`
+version: 1
+listen: 127.0.0.1:0
+probes: 127.0.0.1:0
+admin: ${admin}
+workers: 2
+upstreams: { service: "http://127.0.0.1:9" }
+routes: [{ path: /open, public: true, upstream: service }]
+`)
+  const impatient = new AbortController()
+  const first = request(`http://${admin}/profile?seconds=60`, { method: 'POST', signal: impatient.signal })
+  await gateway.line(({ msg, seconds }) => msg === 'profile begins' && seconds === 60)
+  impatient.abort()
+  await assert.rejects(first)
+  await gateway.line(({ msg, outcome }) => msg === 'profile ends' && outcome === 'aborted')
+  const { statusCode, body } = await request(`http://${admin}/profile?seconds=1`, { method: 'POST' })
+  assert.equal(statusCode, 200)
+  assert.match(await body.text(), /^\{"nodes":/)
+  await gateway.end()
+})

@@ -38,6 +38,8 @@ export type ToWorker =
   /** Put in force what was prepared, as this generation; without one, let go of it. */
   | { readonly kind: 'conclude'; readonly generation?: number }
   | { readonly kind: 'lend'; readonly lending: Lending }
+  /** Whoever asked for the profile has left. */
+  | { readonly kind: 'stop profile' }
   /** Finish; said again, at once. */
   | { readonly kind: 'drain'; readonly reason: string }
 

@@ -172,9 +172,13 @@ function drainOf(): { readonly component: Component; begin(): boolean } {
 
 /** A profile of one worker: all do the same. */
 function profileOf(pool: Pool): Profile {
-  return async (of, time) => {
+  return async (of, time, signal) => {
     const worker = pool.members.find(({ state }) => state === 'open')
+    const stop = () => worker?.tell({ kind: 'stop profile' })
+    signal.addEventListener('abort', stop, { once: true })
     const answer = await worker?.ask({ kind: 'profile', of, time }, time + BUILD_PATIENCE)
+    signal.removeEventListener('abort', stop)
+    if (signal.aborted) return undefined
     if (typeof answer !== 'string') throw new Error('no worker took it')
     return answer
   }

@@ -66,6 +66,7 @@ class Worker {
   readonly #core: Core
   readonly #leases: Leases
   #prepared: Prepared | undefined
+  #profiling = new AbortController()
 
   static async start(parts: AsyncDisposableStack, beginning: Beginning): Promise<Worker> {
     const { worker, processes, path, snapshot, generation } = beginning
@@ -94,6 +95,8 @@ class Worker {
         return this.#conclude(message.generation)
       case 'lend':
         return this.#leases.hear(message.lending)
+      case 'stop profile':
+        return this.#profiling.abort()
       case 'drain':
         return void this.end(message.reason)
       default:
@@ -134,7 +137,8 @@ class Worker {
       case 'prepare':
         return this.#prepare(question.snapshot)
       case 'profile':
-        return profileThis(question.of, question.time, new AbortController().signal).catch(() => undefined)
+        this.#profiling = new AbortController()
+        return profileThis(question.of, question.time, this.#profiling.signal).catch(() => undefined)
       default:
         return question satisfies never
     }
