@@ -142,13 +142,14 @@ routes:
       assert.equal(await outcome('GET /config', { Host: host }, admin), '400 host_invalid')
     })
 
-  test('C17: the admin page is one page, read only, and nowhere else', async () => {
+  test('C17: the admin pages are two, the file read only, and nowhere else', async () => {
     const local = { Host: 'localhost' }
-    for (const line of ['GET /', 'GET /config/', 'GET /config?x', 'GET //config', 'GET /../config', 'GET /explain'])
+    for (const line of ['GET /', 'GET /config/', 'GET //config', 'GET /../config', 'GET /explain', 'POST /profile/'])
       assert.equal(await outcome(line, local, admin), '404 route_unknown', line)
     for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS'])
       assert.equal(await outcome(`${method} /config`, local, admin), '405 method_not_allowed')
-    assert.equal(await outcome('GET /config'), '404 route_unknown')
+    assert.equal(await outcome('GET /profile', local, admin), '405 method_not_allowed')
+    for (const line of ['GET /config', 'POST /profile']) assert.equal(await outcome(line), '404 route_unknown')
     const probes = { port: Number(new URL(gateway.probes).port) }
     assert.equal(await outcome('GET /config', {}, probes), '404 route_unknown')
   })
