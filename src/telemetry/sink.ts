@@ -53,7 +53,10 @@ export function createSharedSink(options: SinkOptions): Sink {
   const timer = setInterval(() => pipe.flush(), FLUSH_EVERY).unref()
   return {
     line: (json) => pipe.line(json),
-    write: (json) => pipe.line(escapeInvisible(json)),
+    write: written(
+      (json) => pipe.line(json),
+      () => pipe.flush(),
+    ),
     flush: () => pipe.flush(),
     close() {
       clearInterval(timer)
@@ -66,7 +69,21 @@ export function createSharedSink(options: SinkOptions): Sink {
 function createSocketSink(options: SinkOptions): Sink {
   const sink = createSink({ ...options, batch: 6 * 1024, most: 32 * 1024 })
   const line = (json: string) => sink.line(shortened(json))
-  return { ...sink, line, write: (json) => line(escapeInvisible(json)) }
+  return { ...sink, line, write: written(line, sink.flush) }
+}
+
+/** What pino writes tells of changes, and is out by the end of the turn: a process that dies leaves the reason. Access lines wait. */
+function written(line: (json: string) => void, flush: () => void): Sink['write'] {
+  let isDue = false
+  return (json) => {
+    line(escapeInvisible(json))
+    if (isDue) return
+    isDue = true
+    setImmediate(() => {
+      isDue = false
+      flush()
+    })
+  }
 }
 
 function countDropped(metrics: Pick<Metrics, 'logDropped'>, lines: string): void {
@@ -123,7 +140,7 @@ export function createSink(options: SinkOptions): Sink {
 
   return {
     line,
-    write: (json) => line(escapeInvisible(json)),
+    write: written(line, flush),
     flush,
     close: async () => {
       if (gone) return

@@ -70,11 +70,11 @@ suite('createLogger', () => {
     assert.equal(JSON.parse(line).value, value)
   })
 
-  test('shows a line within a second without being asked', async () => {
+  test('shows an access line within a second without being asked', async () => {
     const path = join(folder, 'slow.log')
     const fd = openSync(path, 'w')
     const log = createLogger({ level: 'info', fd, metrics: createMetrics() })
-    log.info({}, 'alone')
+    log.line('{"msg":"alone"}\n')
     const started = performance.now()
     const timer = setInterval(() => undefined, 100) // the logger's own timer does not hold the process
     await until(() => readFileSync(path, 'utf8').includes('alone'), 'the line', 3000)
@@ -87,9 +87,19 @@ suite('createLogger', () => {
     const path = join(folder, 'flush.log')
     const fd = openSync(path, 'w')
     const log = createLogger({ level: 'info', fd, metrics: createMetrics() })
-    log.info({}, 'now')
+    log.line('{"msg":"now"}\n')
     log.flush()
     await until(() => readFileSync(path, 'utf8').includes('now'), 'the line', 400)
+    await log.close()
+  })
+
+  test('has what tells of a change out before the process can die of it', async () => {
+    const path = join(folder, 'last-words.log')
+    const fd = openSync(path, 'w')
+    const log = createLogger({ level: 'info', fd, metrics: createMetrics() })
+    log.line('{"msg":"before"}\n')
+    log.warn({}, 'last words')
+    await until(() => /before[^]*last words/.test(readFileSync(path, 'utf8')), 'the line', 300)
     await log.close()
   })
 
