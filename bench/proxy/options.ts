@@ -19,11 +19,11 @@ export interface Options {
 const plans = {
   full: {
     warm: 4,
-    rounds: 4,
+    rounds: 3,
     seconds: 2,
     once: 20_000,
     sessions: 6000,
-    paced: { rounds: 3, seconds: 3, rates: [1000, 5000, 20_000] },
+    paced: { rounds: 3, seconds: 2, rates: [1000, 5000, 20_000] },
   },
   quick: {
     warm: 3,
