@@ -18,7 +18,7 @@ export interface Options {
 
 const plans = {
   full: {
-    warm: 4,
+    warm: 3,
     rounds: 3,
     seconds: 2,
     once: 20_000,

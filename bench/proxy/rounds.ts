@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { Once, Plan, Same } from './candidate.ts'
+import type { Once, Plan, Traffic } from './candidate.ts'
 import { layersOf, sharesBetween } from './layers.ts'
 import { pace, send, type Paced } from './loads.ts'
 import type { Progress } from './progress.ts'
@@ -17,6 +17,7 @@ import { memory, processorTime, treeOf, watchMemory } from '../usage.ts'
 import type { World } from './world.ts'
 
 const AWAKE = 300 // milliseconds from the signal that lets a program go on to the load
+const BACK = 1 // seconds of load after a stop, until caches hold what they did before it
 const SETTLED = 1500 // milliseconds after the start, when what that left behind has been tidied up
 
 /** Takes the figures of all candidates. */
@@ -69,14 +70,14 @@ export function takeRounds(world: World, plan: Plan, progress: Progress): Rounds
         if (child?.pid !== undefined) idle.set(one, memory(treeOf(child.pid)).now)
         const hook = await candidate.ready?.(world, one)
         if (hook !== undefined) before.set(one, hook)
-        const usual = one.traffic.kind === 'once' ? sampleOf(one.traffic) : one.traffic
-        await send(children, one.origin, usual, { seconds: plan.warm, round: 0 })
+        await send(children, one.origin, usualOf(one), { seconds: plan.warm, round: 0 })
         if (one.traffic.kind === 'once') await measure(one, 0)
         read.set(one, await layersOf(one.probes))
         progress.done(`${candidate.id} is warm`)
       }),
     load: (one, round) =>
       awake(one, async () => {
+        await send(children, one.origin, usualOf(one), { seconds: BACK, round: 0 })
         const load = await measure(one, round)
         loads.set(one, [...(loads.get(one) ?? []), load])
         progress.done(
@@ -104,8 +105,10 @@ export function takeRounds(world: World, plan: Plan, progress: Progress): Rounds
   }
 }
 
-/** The good value again and again: what a process does many times it does fast, and this is not to be about that. */
-function sampleOf({ path, header, sample }: Once): Same {
+/** Where no value is to be sent twice, the good one again and again: what is measured is to be known to nobody. */
+function usualOf({ traffic }: Running): Exclude<Traffic, Once> {
+  if (traffic.kind !== 'once') return traffic
+  const { path, header, sample } = traffic
   return { kind: 'same', path, headers: { [header]: sample } }
 }
 
