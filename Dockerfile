@@ -20,8 +20,8 @@ COPY src ./src
 COPY deploy/warm-up.yaml ./
 ENV NODE_COMPILE_CACHE=/tmp/compiled
 USER 65532:65532
-RUN ["node", "--disable-proto=delete", "--disallow-code-generation-from-strings", "--max-semi-space-size=8", "--heap-growing-percent=20", "src/main.ts", "help", "health"]
-RUN ["timeout", "--preserve-status", "5", "node", "--disable-proto=delete", "--disallow-code-generation-from-strings", "--max-semi-space-size=8", "--heap-growing-percent=20", "src/main.ts", "serve", "--config", "warm-up.yaml"]
+RUN ["node", "--disable-proto=delete", "--disallow-code-generation-from-strings", "--max-semi-space-size=8", "--heap-growing-percent=20", "--no-memory-reducer", "src/main.ts", "help", "health"]
+RUN ["timeout", "--preserve-status", "5", "node", "--disable-proto=delete", "--disallow-code-generation-from-strings", "--max-semi-space-size=8", "--heap-growing-percent=20", "--no-memory-reducer", "src/main.ts", "serve", "--config", "warm-up.yaml"]
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production
@@ -38,9 +38,9 @@ USER 65532:65532
 EXPOSE 8080 9091
 STOPSIGNAL SIGTERM
 # Ready, not just alive. Kubernetes ignores this and has probes of its own.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 CMD ["node", "--disable-proto=delete", "--disallow-code-generation-from-strings", "--max-semi-space-size=8", "--heap-growing-percent=20", "src/main.ts", "health"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 CMD ["node", "--disable-proto=delete", "--disallow-code-generation-from-strings", "--max-semi-space-size=8", "--heap-growing-percent=20", "--no-memory-reducer", "src/main.ts", "health"]
 
 # No shell in between: signals reach the gateway, which drains. The flags take away what no code of ours uses (SECURITY.md),
 # and let V8 collect before garbage piles up.
-ENTRYPOINT ["node", "--disable-proto=delete", "--disallow-code-generation-from-strings", "--max-semi-space-size=8", "--heap-growing-percent=20", "src/main.ts"]
+ENTRYPOINT ["node", "--disable-proto=delete", "--disallow-code-generation-from-strings", "--max-semi-space-size=8", "--heap-growing-percent=20", "--no-memory-reducer", "src/main.ts"]
 CMD ["serve", "--config", "/etc/heimdall/heimdall.yaml"]

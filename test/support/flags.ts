@@ -11,4 +11,5 @@ export const FLAGS = [
   '--disallow-code-generation-from-strings',
   '--max-semi-space-size=8',
   '--heap-growing-percent=20',
+  '--no-memory-reducer',
 ]
