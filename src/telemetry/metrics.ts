@@ -113,6 +113,10 @@ export function createMetrics() {
       'heimdall_limit_fallback',
       'Whether shared limits run on their fallback because Redis is away (1).',
     ),
+    limitShares: counter(
+      'heimdall_limit_shares_total',
+      'How often a worker began to count limits by its share, because the primary did not answer.',
+    ),
 
     badCredentials: counter(
       'heimdall_bad_credentials_total',

@@ -54,6 +54,7 @@ routes:
     assert.equal(passed, 40, 'two shares of twenty')
     await eventually('it is told', () => told('the primary does not answer: limits are counted by share') === 2)
     await eventually('it is ready', ready)
+    assert.equal(sample(await gateway.metrics(), 'heimdall_limit_shares_total'), 2)
     assert.equal(told('worker ended'), 0)
   })
 

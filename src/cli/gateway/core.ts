@@ -28,7 +28,7 @@ export interface Among {
   readonly worker: number
   readonly processes: number
   /** Makes the counters that they share. */
-  leased(log: ProcessLogger): SharedCounters
+  leased(log: ProcessLogger, metrics: Pick<Metrics, 'limitShares'>): SharedCounters
   /** Number of the version they serve, and what it was read with. */
   readonly generation: number
   readonly readFile: World['readFile']
@@ -77,7 +77,7 @@ export async function createCore(
   const stores = parts.adopt(await openStores(config.stores, { metrics, log }), (it) => it.close())
   await prepare?.(stores)
 
-  const leased = among?.leased(log)
+  const leased = among?.leased(log, metrics)
   const keySets = parts.adopt(createKeySets({ metrics, log }), (it) => it.close())
   const backends = createBackends(metrics, { log })
   const upstreams = parts.adopt(createUpstreams({ backends, metrics, log }), (it) => it.close())

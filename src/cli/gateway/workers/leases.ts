@@ -7,6 +7,7 @@ import { Borrower } from '#ratelimit/lease-borrower.ts'
 import type { Borrowing, Lending } from '#ratelimit/lease.ts'
 import type { SharedCounters } from '#ratelimit/shared.ts'
 import type { ProcessLogger } from '#telemetry/log.ts'
+import type { Metrics } from '#telemetry/metrics.ts'
 
 const LOOK_EVERY = 100 // milliseconds
 
@@ -22,16 +23,17 @@ export class Leases {
     this.#tell = tell
   }
 
-  /** Begins to borrow; the log is told when the primary does not answer. */
-  counters(log: ProcessLogger): SharedCounters {
+  /** Begins to borrow; log and metrics are told when the primary does not answer. */
+  counters(log: ProcessLogger, metrics: Pick<Metrics, 'limitShares'>): SharedCounters {
     const borrower = new Borrower({
       borrowers: this.#processes,
       tell: this.#tell,
       now: () => performance.now(),
       soon: setImmediate,
       onTurn(to) {
-        if (to === 'away') log.warn({}, 'the primary does not answer: limits are counted by share')
-        else log.info({}, 'the primary answers again')
+        if (to === 'back') return log.info({}, 'the primary answers again')
+        metrics.limitShares.inc()
+        log.warn({}, 'the primary does not answer: limits are counted by share')
       },
     })
     setInterval(() => borrower.look(), LOOK_EVERY).unref()

@@ -72,7 +72,13 @@ class Worker {
     const { worker, processes, path, snapshot, generation } = beginning
     const leases = new Leases(processes, (borrowing) => tell({ kind: 'borrow', borrowing }))
     const { readFile } = filesOf(snapshot)
-    const among: Among = { worker, processes, leased: (log) => leases.counters(log), generation, readFile }
+    const among: Among = {
+      worker,
+      processes,
+      leased: (log, metrics) => leases.counters(log, metrics),
+      generation,
+      readFile,
+    }
     const core = await createCore(parts, { path, loaded: load(path, snapshot), among }, io)
     return new Worker(parts, beginning, core, leases)
   }
